@@ -39,11 +39,11 @@ endef
 
 setup: ## make .venv with what running needs, and the command .venv/bin/subrosa
 	@if cmp -s requirements-dev.txt $(DEV_STAMP) || cmp -s requirements.txt $(RUNTIME_STAMP); then :; else $(MAKE) .venv-runtime; fi
-	@$(MAKE) $(PACKAGE_STAMP)
+	@$(MAKE) --silent $(PACKAGE_STAMP)
 
 setup-dev: ## the same with what the checks and tests need
 	@if cmp -s requirements-dev.txt $(DEV_STAMP); then :; else $(MAKE) .venv-dev; fi
-	@$(MAKE) $(PACKAGE_STAMP)
+	@$(MAKE) --silent $(PACKAGE_STAMP)
 
 .PHONY: .venv-runtime .venv-dev
 .venv-runtime:
