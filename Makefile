@@ -105,7 +105,7 @@ live: setup-dev ## pytest: real clients through the real gateway to real local s
 bench: setup-dev ## the benchmarks that the README's numbers come from
 	@exec $(BIN)/python tests/bench/run.py $(ARGS)
 
-fuzz: setup-dev ## look for crashes and for disagreements between parsers; bounded by SECONDS
+fuzz: setup-dev ## look for crashes and for disagreements between parsers, for a bounded time
 	@exec $(BIN)/python tests/fuzz/run.py $(ARGS)
 
 # ---- upkeep ------------------------------------------------------------------------------------------------
