@@ -1,0 +1,1 @@
+"""What can be known about one transfer, in one canonical form; knows no rule, socket, file or clock."""

@@ -1,0 +1,128 @@
+"""What is known of a body so far; facts only grow, and ``closed`` says that no more will come.
+
+Filled by the readers in ``content``, read by the matchers in ``policy``.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from subrosa.facts.tags import Tag
+from subrosa.facts.unreadable import Ambiguity
+
+
+class Form(StrEnum):
+    """The form a body turned out to have, once label and first bytes agree."""
+
+    NONE = "none"
+    URLENCODED = "urlencoded"
+    MULTIPART = "multipart"
+    RELATED = "related"
+    JSON = "json"
+    XML = "xml"
+    OPAQUE = "opaque"
+
+
+class Kind(StrEnum):
+    """The content kinds that the pledge names."""
+
+    AUDIO = "audio"
+    VIDEO = "video"
+    CHAT = "chat"
+    SCREEN_SHARE = "screen-share"
+    ATTACHMENT = "attachment"
+    POLL = "poll"
+    WHITEBOARD = "whiteboard"
+    REACTION = "reaction"
+    TRANSCRIPT = "transcript"
+
+
+@dataclass(frozen=True, slots=True)
+class KindFound:
+    """One recognition: ``meeting`` is True when it says *meeting*, False when it only says *media* or *file type*."""
+
+    kind: Kind
+    meeting: bool
+    by: str
+    """The id of the recogniser, ``zoom-recording-name``; for explain and evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All values read so far at one place; ``closed`` when no further value can come."""
+
+    values: tuple[str, ...] = ()
+    closed: bool = False
+    unreadable: Ambiguity | None = None
+
+
+NOTHING_YET = Reading()
+ABSENT = Reading(closed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a policy still needs of a body; the readers collect nothing else.
+
+    ``form``: lower-case field names. ``json``: dotted paths in lower case, ``[]`` for any index, ``*`` for any
+    key (``input.action``, ``metadata.*``, ``messages[].role``).
+    """
+
+    form: frozenset[str] = frozenset()
+    json: frozenset[str] = frozenset()
+    tags: bool = False
+    kinds: bool = False
+    shapes: bool = False
+    references: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether anything is wanted at all."""
+        return bool(self.form or self.json or self.tags or self.kinds or self.shapes or self.references)
+
+
+@dataclass(slots=True)
+class BodyFacts:
+    """The growing facts of one body.
+
+    ``form`` is None until the first bytes settled it. ``tags_closed`` is set when no further tag can come,
+    ``kinds_closed`` and ``shapes_closed`` likewise; ``closed`` sets them all. ``unreadable`` says that
+    the body as a whole has no single reading: every reading taken from it is then unreadable.
+    """
+
+    form: Form | None = None
+    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    json: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tags: list[Tag] = field(default_factory=list)
+    kinds: list[KindFound] = field(default_factory=list)
+    shapes: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    filenames: list[str] = field(default_factory=list)
+    ambiguous: dict[str, Ambiguity] = field(default_factory=dict)
+    """Places with no single reading: ``form:purpose``, ``json:input.action``, ``tags``."""
+    unreadable: Ambiguity | None = None
+    detail: str = ""
+    closed: bool = False
+    tags_closed: bool = False
+    kinds_closed: bool = False
+    shapes_closed: bool = False
+
+    def form_field(self, name: str) -> Reading:
+        """The values of one form field (lower-case name), urlencoded and multipart alike."""
+        return self._reading("form:" + name, self.fields.get(name, ()), readable=self.form in _FORMS)
+
+    def json_value(self, path: str) -> Reading:
+        """The scalar values at one dotted path, spelled as JSON spells them (``true``, ``null``, text unquoted)."""
+        return self._reading("json:" + path, self.json.get(path, ()), readable=self.form is Form.JSON)
+
+    def _reading(self, place: str, values: tuple[str, ...], *, readable: bool) -> Reading:
+        fault = self.unreadable or self.ambiguous.get(place)
+        if fault is None and self.form is Form.OPAQUE:
+            fault = Ambiguity.LABEL_MISMATCH
+        if fault is not None:
+            return Reading(values, closed=True, unreadable=fault)
+        if self.form is not None and not readable:
+            return ABSENT
+        return Reading(values, closed=self.closed)
+
+
+_FORMS = frozenset({Form.URLENCODED, Form.MULTIPART, Form.RELATED})
+NO_BODY = BodyFacts(form=Form.NONE, closed=True, tags_closed=True, kinds_closed=True, shapes_closed=True)
