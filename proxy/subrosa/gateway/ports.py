@@ -1,0 +1,76 @@
+"""What the data plane needs from the rest, as plain callables; `runtime` connects them, tests pass small doubles."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from subrosa.facts.hosts import Authority
+from subrosa.policy.decision import Decision
+from subrosa.policy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOutcome:
+    """What became of a transfer after its decision; sizes in octets of body.
+
+    ``upstream_status`` is 0 where nothing came back. ``aborted`` says who ended it early: ``client``,
+    ``upstream``, ``gateway`` or empty. ``sha256`` is hex, of held and blocked content, else empty.
+    ``seconds`` runs from the head to the end.
+    """
+
+    id: str
+    sent: int = 0
+    received: int = 0
+    discarded: int = 0
+    upstream_status: int = 0
+    aborted: str = ""
+    late: bool = False
+    sha256: str = ""
+    seconds: float = 0.0
+
+
+class Recorder(Protocol):
+    """Counts, logs and keeps decisions; one decision a transfer, at most one outcome after it."""
+
+    async def decided(self, decision: Decision, seconds: float) -> None:
+        """Record a decision; returns when it is durable, where it must be.
+
+        Raises:
+            EvidenceError: when it could not be made durable; the caller refuses the transfer.
+        """
+
+    def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
+        """Record what became of it; never raises."""
+
+    def failed_closed(self, cause: str) -> None:
+        """Count a refusal that the gateway gave because something inside failed; ``cause`` from a closed set."""
+
+    def egress_denied(self, address_class: str) -> None:
+        """Count a destination refused for its address."""
+
+    def held(self, transfers: int, octets: int) -> None:
+        """Move the gauges of held transfers and held bytes by these amounts."""
+
+    def inflight(self, change: int) -> None:
+        """Move the gauge of transfers in flight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The data plane's view of everything else.
+
+    ``policy`` gives the current generation, or None while none is loaded. ``lockdown`` is the switch.
+    ``authenticate`` verifies a proxy user and password, off the event loop where it is slow. ``resolve``
+    gives all addresses of a name as text; OSError where there are none.
+    """
+
+    policy: Callable[[], Policy | None]
+    recorder: Recorder
+    lockdown: Callable[[], bool]
+    authenticate: Callable[[str, str], Awaitable[bool]]
+    resolve: Callable[[Authority], Awaitable[list[str]]]
+    new_id: Callable[[], str]
+
+
+class EvidenceError(OSError):
+    """A decision could not be made durable."""

@@ -1,0 +1,139 @@
+"""The decision itself: a policy and the facts so far in, a verdict out; every path returns one.
+
+A block rule that holds blocks, one that cannot be read blocks, one that raises blocks; the transfer is
+allowed only when no block rule can hold any more.
+"""
+
+from subrosa.facts.stage import Stage
+from subrosa.facts.ternary import Ternary
+from subrosa.policy.operations import Operation
+from subrosa.policy.policy import Policy
+from subrosa.policy.purposes import Purpose
+from subrosa.policy.rules import Rule
+from subrosa.policy.subject import Subject
+from subrosa.policy.verdict import Outcome, Reason, Verdict
+
+UNREADABLE_RULE = "guard.unreadable"
+FAILED_RULE = "guard.rule-failed"
+_LIFTED_BY_OBSERVE = frozenset(
+    {
+        Reason.TRAINING_DESTINATION,
+        Reason.TRAINING_TAG,
+        Reason.TRAINING_REFERENCE,
+        Reason.TRAINING_SIGNAL,
+        Reason.VENDOR_DEFAULT,
+        Reason.UNCLASSIFIED,
+        Reason.USER_RULE,
+    }
+)
+
+
+def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
+    """Evaluate a policy over what is known of one transfer.
+
+    Pure: the same policy and facts give the same verdict. At ``Stage.END`` nothing is UNKNOWN any more, so a
+    verdict that is still undecided there is a refusal.
+    """
+    head = subject.facts.head
+    if head is None:
+        return Verdict(outcome=Outcome.UNDECIDED, stage=stage)
+    host = head.authority.host
+    if head.path.ambiguity is not None and policy.index.trains(host):
+        detail = f"path `{head.path.text}` can be read in more than one way"
+        return _told(Reason.UNREADABLE, (UNREADABLE_RULE,), stage, subject, detail)
+    open_rule = False
+    for rule in policy.blocks.on(host):
+        value, fault = _ask(rule, subject)
+        if fault:
+            return _told(Reason.RULE_FAILED, (FAILED_RULE, rule.id), stage, subject, fault)
+        if value is Ternary.TRUE:
+            return _blocked(policy, rule, stage, subject)
+        if value is Ternary.UNREADABLE:
+            return _told(Reason.UNREADABLE, (UNREADABLE_RULE, rule.id), stage, subject, subject.body.detail)
+        open_rule = open_rule or value is Ternary.UNKNOWN
+    if not open_rule:
+        return _allowed_or_default(policy, subject, stage)
+    if stage is Stage.END:
+        return _told(Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end")
+    return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
+
+
+def _allowed_or_default(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
+    head = subject.facts.head
+    if head is None:
+        return Verdict(stage=stage)
+    host = head.authority.host
+    open_allow = False
+    for rule in policy.allows.on(host):
+        value, _ = _ask(rule, subject)
+        if value is Ternary.TRUE:
+            return _told(Reason.ALLOWED, (rule.id,), stage, subject, outcome=Outcome.ALLOW)
+        open_allow = open_allow or value is Ternary.UNKNOWN
+    open_default = False
+    for rule in policy.defaults.on(host):
+        value, fault = _ask(rule, subject)
+        if fault:
+            return _told(Reason.RULE_FAILED, (FAILED_RULE, rule.id), stage, subject, fault)
+        if value is Ternary.UNKNOWN or (open_allow and value is Ternary.TRUE):
+            open_default = True
+        elif value is not Ternary.FALSE:
+            return _blocked(policy, rule, stage, subject)
+    if open_default and stage is not Stage.END:
+        return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
+    if open_default:
+        return _told(Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end")
+    return _told(Reason.ALLOWED, (), stage, subject, outcome=Outcome.ALLOW)
+
+
+def _ask(rule: Rule, subject: Subject) -> tuple[Ternary, str]:
+    """The rule's value, and what went wrong where it raised; a rule that raises never lets through."""
+    try:
+        return rule.when.test(subject), ""
+    except Exception as fault:  # noqa: BLE001 - whatever a rule raises, the answer is a block
+        return Ternary.UNREADABLE, f"rule `{rule.id}` failed: {type(fault).__name__}"
+
+
+def _blocked(policy: Policy, rule: Rule, stage: Stage, subject: Subject) -> Verdict:
+    operation = subject.operation()
+    remedy = rule.remedy
+    if rule.reason is Reason.VENDOR_DEFAULT and operation is not None and operation.unless is not None:
+        remedy = operation.unless.remedy()
+    observed = policy.observe and rule.reason in _LIFTED_BY_OBSERVE
+    return _told(
+        rule.reason,
+        (rule.id,),
+        stage,
+        subject,
+        rule.why,
+        outcome=Outcome.ALLOW if observed else Outcome.BLOCK,
+        remedy=remedy,
+        would_block=observed,
+    )
+
+
+def _told(  # noqa: PLR0913 - the fields of one verdict
+    reason: Reason,
+    rules: tuple[str, ...],
+    stage: Stage,
+    subject: Subject,
+    detail: str = "",
+    *,
+    outcome: Outcome = Outcome.BLOCK,
+    remedy: str = "",
+    would_block: bool = False,
+) -> Verdict:
+    operation: Operation | None = subject.operation()
+    purpose = operation.purpose.value if operation is not None else subject.declared or Purpose.UNCLASSIFIED.value
+    return Verdict(
+        outcome=outcome,
+        reason=reason,
+        rules=rules,
+        stage=stage,
+        operation=operation.id if operation is not None else "",
+        provider=operation.provider if operation is not None else "",
+        purpose=purpose,
+        detail=detail,
+        remedy=remedy,
+        would_block=would_block,
+        asserted=tuple(sorted(subject.asserted_used)),
+    )

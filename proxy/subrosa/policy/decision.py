@@ -1,0 +1,100 @@
+"""The record of one decision, as metrics, log lines and evidence all tell it; plain data, built from an inspection.
+
+Ids and times are the gateway's, redaction is the effects'.
+"""
+
+from dataclasses import dataclass
+
+from subrosa.facts.ternary import Ternary
+from subrosa.policy.inspection import Inspection
+from subrosa.policy.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Who, what, where to, and why; everything but ``verdict`` is a fact.
+
+    ``query`` and ``path`` are the client's own spelling and not yet redacted. ``tags`` are
+    (carrier, key, value). ``declared_length`` is the Content-Length in octets, -1 where none was given.
+    """
+
+    id: str
+    verdict: Verdict
+    generation: int
+    digest: str
+    profile: str
+    enforcing: bool
+    customer_content: bool
+    source: str
+    client: str
+    listener: str
+    user: str
+    subject: str
+    transport: str
+    method: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+    content_type: str
+    declared_length: int
+    kinds: tuple[str, ...]
+    recognisers: tuple[str, ...]
+    shapes: tuple[str, ...]
+    tags: tuple[tuple[str, str, str], ...]
+    checksums: tuple[tuple[str, str], ...]
+
+
+_CHECKSUMS = ("content-md5", "content-digest", "repr-digest", "digest", "x-amz-content-sha256", "x-goog-hash")
+
+
+def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Decision:
+    """The record of an inspection's verdict; holds whether or not a head was ever read."""
+    subject, policy = inspection.subject, inspection.policy
+    facts = subject.facts
+    head, client, target = facts.head, facts.connect.client, facts.connect.target
+    authority = head.authority if head is not None else target
+    fields = head.fields if head is not None else None
+    found = (*subject.head_kinds, *subject.body.kinds)
+    return Decision(
+        id=decision_id,
+        verdict=inspection.verdict,
+        generation=policy.generation,
+        digest=policy.digest,
+        profile=policy.profile.value,
+        enforcing=not policy.observe,
+        customer_content=_presumed(inspection),
+        source=subject.source.name,
+        client=str(client.address),
+        listener=client.listener,
+        user=client.user or "",
+        subject=client.subject or "",
+        transport=transport,
+        method=head.method if head is not None else "CONNECT",
+        scheme=head.scheme if head is not None else "",
+        host=str(authority.host.name) if authority is not None else "",
+        port=authority.port if authority is not None else 0,
+        path=head.path.text if head is not None else "",
+        query="&".join(f"{name}={value}" for name, value in head.query.pairs) if head is not None else "",
+        content_type=next(iter(fields.get_all("content-type")), "") if fields is not None else "",
+        declared_length=-1 if head is None or head.length is None else head.length,
+        kinds=tuple(kind.value for kind in subject.kinds()),
+        recognisers=tuple(dict.fromkeys(kind.by for kind in found)),
+        shapes=tuple(subject.body.shapes),
+        tags=tuple((tag.carrier, tag.key, tag.value) for tag in subject.tags()),
+        checksums=_checksums(inspection),
+    )
+
+
+def _presumed(inspection: Inspection) -> bool:
+    """Customer content, or not certain that it is none."""
+    return inspection.subject.customer_content() is not Ternary.FALSE
+
+
+def _checksums(inspection: Inspection) -> tuple[tuple[str, str], ...]:
+    head = inspection.subject.facts.head
+    if head is None:
+        return ()
+    named = ((name, value) for name in _CHECKSUMS for value in head.fields.get_all(name))
+    return (*named, *head.fields.with_prefix("x-amz-checksum-"))

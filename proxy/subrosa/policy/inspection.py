@@ -1,0 +1,148 @@
+"""The inspection of one transfer: a sans-io state machine from facts and bytes to a verdict.
+
+Feed it the head, then the body's octets as they come (transfer framing undone, content codings not), then the
+end. After each step `verdict` says whether to stream, to refuse or to go on holding. Once decided it never
+changes, and further octets cost nothing. Holds no clock and no I/O; one object a transfer.
+"""
+
+from dataclasses import replace
+
+from subrosa.content.reader import BodyReader
+from subrosa.facts.body import NO_BODY, Want
+from subrosa.facts.fields import Fields, parse_codings
+from subrosa.facts.paths import Query
+from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
+from subrosa.facts.stage import Stage
+from subrosa.facts.tags import TagMeaning
+from subrosa.facts.unreadable import UnreadableError
+from subrosa.policy.decide import decide
+from subrosa.policy.operations import wanted_fields
+from subrosa.policy.policy import Policy
+from subrosa.policy.purposes import Carries
+from subrosa.policy.sources import Source
+from subrosa.policy.subject import Subject
+from subrosa.policy.verdict import Outcome, Verdict
+
+
+class Inspection:
+    """One transfer under one generation of the policy."""
+
+    __slots__ = ("_reader", "policy", "subject", "verdict")
+
+    def __init__(self, policy: Policy, connect: ConnectFacts, tls: TlsFacts | None = None) -> None:
+        self.policy = policy
+        self.verdict = Verdict(outcome=Outcome.UNDECIDED)
+        self._reader: BodyReader | None = None
+        self.subject = Subject(
+            facts=TransferFacts(connect=connect, tls=tls),
+            source=policy.sources.find(connect.client),
+            tag_table=policy.tags,
+            guarded=policy.guarded,
+            asserted=policy.asserted,
+        )
+
+    @property
+    def source(self) -> Source:
+        """Who sends."""
+        return self.subject.source
+
+    @property
+    def wants_body(self) -> bool:
+        """Whether octets of the body are still needed for the verdict."""
+        return not self.verdict.decided
+
+    def head(self, head: RequestHead) -> Verdict:
+        """Take the checked head; decides at once where the body cannot matter."""
+        policy, subject = self.policy, self.subject
+        known = subject.facts
+        subject.facts = TransferFacts(connect=known.connect, tls=known.tls, head=head, asserted=known.asserted)
+        subject.claims = policy.index.claims(head.authority.host, head.method, head.path)
+        tags, fault = policy.tags.head_tags(head.fields, head.query)
+        subject.head_tags, subject.head_tag_fault = tuple(tags), fault
+        name = head.path.segments[-1] if head.path.segments else ""
+        subject.head_kinds = tuple(policy.kinds.by_name(name)) if name else ()
+        declared = policy.declared.get(head.authority.host)
+        subject.declared = next((entry.purpose for entry in declared if entry.purpose), "")
+        if head.has_body:
+            self._open_body(head, name)
+        else:
+            subject.body = NO_BODY
+        return self._judge(Stage.HEAD if head.has_body else Stage.END, told=Stage.HEAD)
+
+    def data(self, octets: bytes) -> Verdict:
+        """Take octets of the body, any number of them."""
+        if not self.verdict.decided and self._reader is not None:
+            self._reader.feed(octets)
+            return self._judge(Stage.BODY)
+        return self.verdict
+
+    def trailers(self, fields: Fields) -> Verdict:
+        """Take trailer fields: a tag in them counts like one in the head."""
+        tags, fault = self.policy.tags.head_tags(fields, _NO_QUERY)
+        self.subject.head_tags += tuple(tags)
+        self.subject.head_tag_fault = self.subject.head_tag_fault or fault
+        return self.verdict if self.verdict.decided else self._judge(Stage.BODY)
+
+    def end(self) -> Verdict:
+        """The body is complete: every fact is settled, so the verdict is too."""
+        if not self.verdict.decided:
+            if self._reader is not None:
+                self._reader.end()
+            self._judge(Stage.END)
+        return self.verdict
+
+    def refuse(self, verdict: Verdict) -> Verdict:
+        """End the transfer with a guard's refusal, whatever the rules would have said."""
+        self.verdict = verdict
+        self._reader = None
+        return verdict
+
+    def _judge(self, stage: Stage, *, told: Stage | None = None) -> Verdict:
+        verdict = decide(self.policy, self.subject, stage)
+        if verdict.decided:
+            self._reader = None
+        if told is not None and verdict.stage is not told:
+            verdict = replace(verdict, stage=told)
+        self.verdict = verdict
+        return verdict
+
+    def _open_body(self, head: RequestHead, name: str) -> None:
+        types = head.fields.get_all("content-type")
+        try:
+            codings = parse_codings(head.fields.get_all("content-encoding"))
+            label = head.fields.one("content-type")
+        except UnreadableError as fault:
+            codings, label = (), types[0] if types else None
+            self._reader = self._new_reader(label, codings, name)
+            self._reader.refuse(fault)
+        else:
+            self._reader = self._new_reader(label, codings, name)
+        self.subject.body = self._reader.facts
+
+    def _new_reader(self, label: str | None, codings: tuple[str, ...], name: str) -> BodyReader:
+        return BodyReader(
+            label,
+            codings,
+            self._want(),
+            self.policy.tags,
+            self.policy.kinds,
+            object_name=name,
+            object_body=any(claim.operation.object_body for claim in self.subject.claims[:1]),
+        )
+
+    def _want(self) -> Want:
+        subject, claims = self.subject, self.subject.claims
+        fields = tuple(wanted_fields(claims))
+        holds = subject.source.holds_content or bool(subject.meanings() & _CONTENT_TAGS)
+        return Want(
+            form=frozenset(match.name for match in fields if match.place == "form"),
+            json=frozenset(match.name for match in fields if match.place == "json"),
+            tags=True,
+            kinds=not holds and not any(kind.meeting for kind in subject.head_kinds),
+            shapes=self.policy.needs_shape or any(claim.operation.hints for claim in claims),
+            references=any(claim.operation.carries is Carries.REFERENCE for claim in claims),
+        )
+
+
+_NO_QUERY = Query.parse(None)
+_CONTENT_TAGS = frozenset({TagMeaning.CONTENT, TagMeaning.PROTECTED})

@@ -1,0 +1,155 @@
+"""Operations of the catalogue and how a request is matched to one; matching is three-valued."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from subrosa.facts.body import Reading
+from subrosa.facts.records import RequestHead
+from subrosa.facts.ternary import Ternary, conjunction, truth
+from subrosa.facts.unreadable import UnreadableError
+from subrosa.policy.purposes import TRAINING, Carries, Purpose, Strength
+
+type Place = Literal["query", "header", "form", "json"]
+
+
+class BodyView(Protocol):
+    """What a matcher may ask of a body; `BodyFacts` is one."""
+
+    def form_field(self, name: str) -> Reading: ...
+    def json_value(self, path: str) -> Reading: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMatch:
+    """One discriminating field: where it stands and which values count.
+
+    ``values`` are canonical (trimmed, case-folded); a value ending in ``*`` matches by prefix, ``*`` alone
+    matches any value. ``absent`` counts a field that is not given.
+    """
+
+    place: Place
+    name: str
+    values: frozenset[str] = frozenset()
+    absent: bool = False
+    exact: bool = False
+    """True for an opt-out: only the documented spelling, given once, counts."""
+
+    def test(self, head: RequestHead, body: BodyView) -> Ternary:
+        """Whether the field has one of the values; UNKNOWN until the place is closed."""
+        reading = self._read(head, body)
+        if reading.unreadable is not None:
+            return Ternary.UNREADABLE
+        if any(self._counts(value) for value in reading.values):
+            return Ternary.TRUE if len(reading.values) == 1 or not self.exact else Ternary.FALSE
+        if not reading.closed:
+            return Ternary.UNKNOWN
+        return truth(self.absent and not reading.values)
+
+    def _read(self, head: RequestHead, body: BodyView) -> Reading:
+        if self.place == "form":
+            return body.form_field(self.name)
+        if self.place == "json":
+            return body.json_value(self.name)
+        try:
+            value = head.query.one(self.name) if self.place == "query" else head.fields.one(self.name)
+        except UnreadableError as fault:
+            return Reading(closed=True, unreadable=fault.ambiguity)
+        return Reading(() if value is None else (value,), closed=True)
+
+    def _counts(self, value: str) -> bool:
+        if self.exact:
+            return value in self.values
+        folded = value.strip().casefold()
+        return folded in self.values or any(
+            folded.startswith(wanted[:-1]) for wanted in self.values if wanted.endswith("*")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPattern:
+    """One form of an operation's request; ``path`` in catalogue syntax (``/v1/files/{id}``, ``{rest...}``)."""
+
+    methods: frozenset[str]
+    path: str
+    fields: tuple[FieldMatch, ...] = ()
+
+    def test(self, head: RequestHead, body: BodyView) -> Ternary:
+        """Whether all discriminating fields match; host, method and path were matched by the index."""
+        return conjunction(match.test(head, body) for match in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """What turns a training-by-default operation into inference.
+
+    ``fields``: any of these, in the documented spelling, given once. ``assertion``: the settings fact that
+    settles it where the request cannot show it, ``gemini.paid-tier``.
+    """
+
+    fields: tuple[FieldMatch, ...] = ()
+    assertion: str = ""
+
+    def remedy(self) -> str:
+        """What to send, or which line to put into the settings, in one sentence."""
+        sent = [f"{m.place} `{m.name}={sorted(m.values)[0]}`" for m in self.fields]
+        if self.assertion:
+            sent.append(f"`assert: [{{fact: {self.assertion}, owner: …, why: …, expires: …}}]` in the settings")
+        return "give " + " or ".join(sent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One API operation of one provider and what it does with what it is sent."""
+
+    id: str
+    provider: str
+    purpose: Purpose
+    strength: Strength = Strength.SIGNAL
+    requests: tuple[RequestPattern, ...]
+    unless: OptOut | None = None
+    carries: Carries | None = None
+    object_body: bool = False
+    """The body is a stored object: no fields, no tags in it (PutObject)."""
+    shape: str = ""
+    """The error shape that this operation's clients can read; empty takes the provider's."""
+    source: str = ""
+    breaks: str = ""
+    reviewed: str = ""
+    reclassified: str = ""
+    """Who re-classified it in user rules, and why; empty as shipped."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether this operation is a training one by a `definite` or `likely` claim, opt-outs aside."""
+        return self.purpose in TRAINING and self.strength is not Strength.SIGNAL
+
+    @property
+    def hints(self) -> bool:
+        """Whether it only may be training: a `signal`, which needs a tag or a data set's shape to block."""
+        return self.purpose in TRAINING and self.strength is Strength.SIGNAL
+
+    @property
+    def by_default(self) -> bool:
+        """Whether it trains only unless its opt-out is given; judged by `pledge.vendor-default` alone."""
+        return self.unless is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One operation that claims a request by host, method and path; its fields decide the rest.
+
+    ``rank``: the larger, the more specific: (host, path segments, has discriminators).
+    """
+
+    operation: Operation
+    pattern: RequestPattern
+    rank: tuple[int, ...] = field(default=())
+
+
+def wanted_fields(claims: tuple[Claim, ...]) -> Iterator[FieldMatch]:
+    """Every field of body that some claim or its opt-out needs."""
+    for claim in claims:
+        yield from (match for match in claim.pattern.fields if match.place in ("form", "json"))
+        if claim.operation.unless is not None:
+            yield from (match for match in claim.operation.unless.fields if match.place in ("form", "json"))

@@ -1,0 +1,115 @@
+"""The policy: everything a decision needs, built whole by `loading`, never changed, swapped by generation."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from subrosa.content.kinds import KindTable
+from subrosa.facts.hosts import Host
+from subrosa.facts.references import GuardedStores
+from subrosa.facts.tags import TagTable
+from subrosa.policy.conditions import asks, hosts_required
+from subrosa.policy.hostmap import HostMap, HostPattern
+from subrosa.policy.index import Index
+from subrosa.policy.operations import Operation
+from subrosa.policy.rules import Rank, Rule
+from subrosa.policy.sources import Sources
+
+
+class Profile(StrEnum):
+    """What happens to meeting content for a destination that nobody classified."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One provider of the catalogue: its hosts, its error shape, the hosts' default purpose."""
+
+    id: str
+    hosts: tuple[HostPattern, ...]
+    operations: tuple[Operation, ...]
+    shape: str = "problem"
+    reviewed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A destination that the settings declare: an API spoken there, or a purpose, with who says so and why."""
+
+    host: HostPattern
+    speaks: str = ""
+    purpose: str = ""
+    owner: str = ""
+    why: str = ""
+    expires: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules in order of precedence; those that need a certain host are found by host, the rest are always asked."""
+
+    everywhere: tuple[Rule, ...] = ()
+    by_host: HostMap[list[Rule]] = field(default_factory=HostMap)
+    indexed: bool = False
+
+    @classmethod
+    def of(cls, rules: Iterable[Rule]) -> "RuleSet":
+        """Sort rules by whether they can be found by host."""
+        everywhere: list[Rule] = []
+        by_host: HostMap[list[Rule]] = HostMap()
+        indexed = False
+        for rule in rules:
+            hosts = hosts_required(rule.when)
+            if not hosts:
+                everywhere.append(rule)
+            for host in hosts:
+                by_host.set(HostPattern.parse(host), []).append(rule)
+                indexed = True
+        return cls(tuple(everywhere), by_host, indexed)
+
+    def on(self, host: Host) -> tuple[Rule, ...]:
+        """The rules that can matter for a host."""
+        if not self.indexed:
+            return self.everywhere
+        return (*self.everywhere, *(rule for rules in self.by_host.get(host) for rule in rules))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One generation of everything a decision needs."""
+
+    generation: int = 0
+    digest: str = ""
+    profile: Profile = Profile.STANDARD
+    observe: bool = False
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    index: Index = field(default_factory=Index)
+    blocks: RuleSet = field(default_factory=RuleSet)
+    allows: RuleSet = field(default_factory=RuleSet)
+    defaults: RuleSet = field(default_factory=RuleSet)
+    tags: TagTable
+    kinds: KindTable
+    sources: Sources = field(default_factory=Sources)
+    guarded: GuardedStores
+    declared: HostMap[Declared] = field(default_factory=HostMap)
+    asserted: frozenset[str] = frozenset()
+    reviewed: str = ""
+    """The oldest ISO date on which an entry of the catalogue was checked against its source."""
+
+    @property
+    def needs_shape(self) -> bool:
+        """Whether rules outside the pledge ask for a body's shape."""
+        rules = (*self.blocks.everywhere, *self.allows.everywhere, *self.defaults.everywhere)
+        return asks((rule.when for rule in rules if rule.family != "pledge"), "shape")
+
+
+def precedence(rules: Iterable[Rule]) -> tuple[RuleSet, RuleSet, RuleSet]:
+    """Split rules into blocks (sealed first), allows and defaults."""
+    ordered = sorted(rules, key=lambda rule: rule.rank)
+    return (
+        RuleSet.of(rule for rule in ordered if rule.rank <= Rank.BLOCK),
+        RuleSet.of(rule for rule in ordered if rule.rank is Rank.ALLOW),
+        RuleSet.of(rule for rule in ordered if rule.rank is Rank.DEFAULT),
+    )

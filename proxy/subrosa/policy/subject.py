@@ -1,0 +1,191 @@
+"""One transfer as rules see it: its facts so far, and the derived facts in three-valued logic."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from subrosa.facts.body import NO_BODY, BodyFacts, Kind, KindFound
+from subrosa.facts.records import TransferFacts
+from subrosa.facts.references import GuardedStores, ObjectReference
+from subrosa.facts.tags import Tag, TagMeaning, TagTable
+from subrosa.facts.ternary import Ternary, disjunction, negate, truth
+from subrosa.facts.unreadable import Ambiguity
+from subrosa.policy.operations import Claim, Operation
+from subrosa.policy.purposes import Carries
+from subrosa.policy.sources import Source
+
+
+@dataclass(slots=True)
+class Subject:
+    """Facts of one transfer; ``claims`` and ``head_tags`` are filled when the head is known."""
+
+    facts: TransferFacts
+    source: Source
+    tag_table: TagTable
+    guarded: GuardedStores
+    asserted: frozenset[str] = frozenset()
+    claims: tuple[Claim, ...] = ()
+    head_tags: tuple[Tag, ...] = ()
+    head_tag_fault: Ambiguity | None = None
+    head_kinds: tuple[KindFound, ...] = ()
+    body: BodyFacts = NO_BODY
+    declared: str = ""
+    """The purpose that the settings declare for this host, or empty."""
+    asserted_used: set[str] = field(default_factory=set)
+
+    # --- what a rule may ask -------------------------------------------------------------------------------
+
+    def customer_content(self) -> Ternary:
+        """Whether the transfer carries meeting content: source, tag, mark or kind says so."""
+        if self.facts.head is None:
+            return Ternary.UNKNOWN
+        meanings = self.meanings()
+        if meanings & _SAYS_CONTENT or any(kind.meeting for kind in (*self.head_kinds, *self.body.kinds)):
+            return Ternary.TRUE
+        if self.source.holds_content:
+            return truth(self._sends_something())
+        if self.body.tags_closed and self.body.kinds_closed:
+            return Ternary.FALSE
+        return Ternary.UNKNOWN
+
+    def _sends_something(self) -> bool:
+        head = self.facts.head
+        if head is None or head.has_body or head.upgrade:
+            return True
+        return any(
+            claim.operation.carries in _CARRIED and claim.pattern.test(head, self.body) is not Ternary.FALSE
+            for claim in self.claims
+        )
+
+    def training(self) -> Ternary:
+        """Whether a training operation, claimed `definite` or `likely`, is what the request does."""
+        return self.claimed(lambda operation: operation.trains and not operation.by_default)
+
+    def signal(self) -> Ternary:
+        """Whether an operation that only hints at training is what the request does."""
+        return self.claimed(lambda operation: operation.hints)
+
+    def vendor_default(self) -> Ternary:
+        """Whether the operation trains unless opted out, and the opt-out is not given."""
+        head = self.facts.head
+        if head is None:
+            return Ternary.UNKNOWN
+        return self.claimed(lambda operation: operation.by_default, lambda operation: negate(self.opted_out(operation)))
+
+    def opted_out(self, operation: Operation) -> Ternary:
+        """Whether the operation's opt-out is given in the request or asserted in the settings."""
+        head, unless = self.facts.head, operation.unless
+        if head is None or unless is None:
+            return Ternary.UNKNOWN
+        given = disjunction(match.test(head, self.body) for match in unless.fields)
+        if given is not Ternary.TRUE and unless.assertion in self.asserted:
+            self.asserted_used.add(unless.assertion)
+            return Ternary.TRUE
+        return given
+
+    def tag(self, meaning: TagMeaning) -> Ternary:
+        """Whether some tag has this meaning; a tag fact is settled when no carrier is left to read."""
+        if self.facts.head is None:
+            return Ternary.UNKNOWN
+        if meaning in self.meanings():
+            return Ternary.TRUE
+        body_fault = self.body.unreadable or self.body.ambiguous.get("tags")
+        if self.head_tag_fault is not None or body_fault is not None:
+            return Ternary.UNREADABLE
+        return Ternary.FALSE if self.body.tags_closed else Ternary.UNKNOWN
+
+    def shape(self) -> Ternary:
+        """Whether the body has the shape of a training data set."""
+        if self.body.shapes:
+            return Ternary.TRUE
+        return Ternary.FALSE if self.body.shapes_closed else Ternary.UNKNOWN
+
+    def reference_guarded(self) -> Ternary:
+        """Whether the request names an object in a guarded store."""
+        found = (ObjectReference.parse(text) for text in self.body.references)
+        if any(reference is not None and self.guarded.covers(reference) for reference in found):
+            return Ternary.TRUE
+        if self.body.unreadable is not None:
+            return Ternary.UNREADABLE
+        return Ternary.FALSE if self.body.closed else Ternary.UNKNOWN
+
+    def reference_unresolved(self) -> Ternary:
+        """Whether a source that holds content names something whose content cannot be known."""
+        if not self.source.holds_content:
+            return Ternary.FALSE
+        return self.claimed(lambda operation: operation.carries is Carries.REFERENCE)
+
+    # --- how claims are judged -----------------------------------------------------------------------------
+
+    def claimed(
+        self, wanted: Callable[[Operation], bool], extra: Callable[[Operation], Ternary] | None = None
+    ) -> Ternary:
+        """Whether an operation for which ``wanted`` holds is the most specific claim that matches.
+
+        Claims are walked from the most specific rank down; a rank with a match ends the walk. ``extra`` is a
+        further condition on the matching operation itself.
+        """
+        head = self.facts.head
+        if head is None:
+            return Ternary.UNKNOWN
+        at, result = 0, Ternary.FALSE
+        while at < len(self.claims):
+            rank, settled, here = self.claims[at].rank, False, []
+            open_others = False
+            while at < len(self.claims) and self.claims[at].rank == rank:
+                claim = self.claims[at]
+                at += 1
+                value = claim.pattern.test(head, self.body)
+                settled = settled or value is Ternary.TRUE
+                if not wanted(claim.operation):
+                    open_others = open_others or value is Ternary.UNKNOWN
+                elif extra is None or value is Ternary.FALSE:
+                    here.append(value)
+                else:
+                    here.append(_both(value, extra(claim.operation)))
+            found = disjunction(here)
+            result = disjunction((result, found))
+            if settled or result is Ternary.TRUE:
+                return result
+            if open_others or found is Ternary.UNKNOWN:
+                return Ternary.UNKNOWN
+        return result
+
+    def operation(self) -> Operation | None:
+        """The most specific operation that matches, or may still match; for records and refusals."""
+        head = self.facts.head
+        if head is None:
+            return None
+        open_claim = None
+        for claim in self.claims:
+            value = claim.pattern.test(head, self.body)
+            if value is Ternary.TRUE:
+                return claim.operation
+            if value is not Ternary.FALSE and open_claim is None:
+                open_claim = claim.operation
+        return open_claim
+
+    def tags(self) -> tuple[Tag, ...]:
+        """All tags seen so far, head first."""
+        return (*self.head_tags, *self.body.tags) if self.body.tags else self.head_tags
+
+    def meanings(self) -> frozenset[TagMeaning]:
+        """What the tags seen so far say."""
+        tags = self.tags()
+        return self.tag_table.meanings(tags) if tags else _NO_MEANING
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """The content kinds found so far, each once."""
+        return tuple(dict.fromkeys(found.kind for found in (*self.head_kinds, *self.body.kinds)))
+
+
+def _both(first: Ternary, second: Ternary) -> Ternary:
+    if Ternary.FALSE in (first, second):
+        return Ternary.FALSE
+    if Ternary.UNKNOWN in (first, second):
+        return Ternary.UNKNOWN
+    return max(first, second)
+
+
+_NO_MEANING: frozenset[TagMeaning] = frozenset()
+_SAYS_CONTENT = frozenset({TagMeaning.CONTENT, TagMeaning.PROTECTED})
+_CARRIED = frozenset({Carries.REFERENCE, Carries.QUERY, Carries.TOKEN})
