@@ -5,28 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from subrosa.facts.hosts import Authority
-from subrosa.policy.decision import Decision
+from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from subrosa.policy.policy import Policy
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferOutcome:
-    """What became of a transfer after its decision; sizes in octets of body.
-
-    ``upstream_status`` is 0 where nothing came back. ``aborted`` says who ended it early: ``client``,
-    ``upstream``, ``gateway`` or empty. ``sha256`` is hex, of held and blocked content, else empty.
-    ``seconds`` runs from the head to the end.
-    """
-
-    id: str
-    sent: int = 0
-    received: int = 0
-    discarded: int = 0
-    upstream_status: int = 0
-    aborted: str = ""
-    late: bool = False
-    sha256: str = ""
-    seconds: float = 0.0
+__all__ = ["EvidenceError", "Ports", "Recorder", "TransferOutcome"]
 
 
 class Recorder(Protocol):
@@ -70,7 +52,3 @@ class Ports:
     authenticate: Callable[[str, str], Awaitable[bool]]
     resolve: Callable[[Authority], Awaitable[list[str]]]
     new_id: Callable[[], str]
-
-
-class EvidenceError(OSError):
-    """A decision could not be made durable."""

@@ -46,6 +46,30 @@ class Decision:
     checksums: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOutcome:
+    """What became of a transfer after its decision; sizes in octets of body.
+
+    ``upstream_status`` is 0 where nothing came back. ``aborted`` says who ended it early: ``client``,
+    ``upstream``, ``gateway`` or empty. ``sha256`` is hex, of held and blocked content, else empty.
+    ``seconds`` runs from the head to the end.
+    """
+
+    id: str
+    sent: int = 0
+    received: int = 0
+    discarded: int = 0
+    upstream_status: int = 0
+    aborted: str = ""
+    late: bool = False
+    sha256: str = ""
+    seconds: float = 0.0
+
+
+class EvidenceError(OSError):
+    """A decision could not be made durable."""
+
+
 _CHECKSUMS = ("content-md5", "content-digest", "repr-digest", "digest", "x-amz-content-sha256", "x-goog-hash")
 
 
