@@ -1,0 +1,228 @@
+"""The one way to a path and to a query: canonical segments and pairs, and whether they are the only reading.
+
+An ambiguous path is not an error: object keys hold ``%2F``, ``//`` and ``;`` with good reason. It is marked,
+and policy refuses marked ones where a rule has to know which operation a path means.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import override
+from urllib.parse import quote, unquote_to_bytes
+
+from subrosa.facts.quoting import quoted
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
+
+_PLAIN = re.compile(r"(?:/(?!\.)[A-Za-z0-9._~:@!$&'()*+,=-]*[A-Za-z0-9_~:@!$&'()*+,=-])+/?")
+"""A path that is its own canonical form: no empty, hidden or dot-ended segment, no escape, no parameter."""
+_KEPT = "~:@!$&'()*+,;=-._"
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f?]")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
+_DELIMITER = re.compile(r"%(?:2f|5c|3f|23|[01][0-9a-f]|7f)", re.IGNORECASE)
+
+_DOUBTS = (
+    (re.compile("#"), Ambiguity.BAD_SYNTAX, "holds a fragment"),
+    (re.compile(r"\\"), Ambiguity.BAD_SYNTAX, "holds a backslash"),
+    (re.compile(";"), Ambiguity.BAD_SYNTAX, "holds path parameters"),
+    (_DELIMITER, Ambiguity.BAD_ENCODING, "holds an encoded delimiter or control character"),
+    (_BAD_ESCAPE, Ambiguity.BAD_ENCODING, "holds a percent sign that encodes nothing"),
+    (_TWICE, Ambiguity.BAD_ENCODING, "is percent-encoded twice"),
+)
+"""What gives a path more than one reading among servers, in the order in which it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A request path (RFC 3986 3.3) in canonical form.
+
+    ``segments`` are percent-decoded once, dot segments resolved and empty ones dropped; a last ``""`` stands
+    for a trailing slash, and ``("",)`` is the root. ``text`` is the same as one path, reserved octets encoded.
+    ``matching`` is ``segments`` as a lenient server reads them: no trailing slash, no ``;parameters``, nothing
+    behind ``#``, no dots or blanks at a segment's end. ``folded`` is the casefold of ``matching``.
+    ``ambiguity`` says that servers differ about this path, ``detail`` in which way.
+    """
+
+    segments: tuple[str, ...]
+    text: str
+    matching: tuple[str, ...]
+    folded: tuple[str, ...]
+    ambiguity: Ambiguity | None = None
+    detail: str = ""
+
+    @classmethod
+    def parse(cls, raw: bytes | str) -> "Path":
+        """Read the path of an origin-form target (RFC 9112 3.2.1), without its query.
+
+        Raises UnreadableError for a text that does not begin with ``/`` and for a raw control character,
+        blank or ``?``; whatever is merely ambiguous is marked in the result.
+        """
+        text, broken = (raw, False) if isinstance(raw, str) else _decode(raw)
+        if _PLAIN.fullmatch(text):
+            segments = tuple(text[1:].split("/"))
+            matching = segments[:-1] if segments[-1] == "" else segments
+            folded = tuple(text[1:].lower().split("/"))[: len(matching)]
+            return cls(segments, text, matching, matching if folded == matching else folded)
+        return _parse_path(raw, text, broken=broken)
+
+    @override
+    def __str__(self) -> str:
+        return self.text
+
+
+def _decode(raw: bytes) -> tuple[str, bool]:
+    """The text of raw octets, and whether they are not UTF-8."""
+    try:
+        return raw.decode("utf-8"), False
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace"), True
+
+
+def _unescape(text: str) -> tuple[str, bool]:
+    """The text with each escape decoded once, and whether the octets are not UTF-8 (overlong forms are not)."""
+    if "%" not in text:
+        return text, False
+    return _decode(unquote_to_bytes(text))
+
+
+def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
+    if not text.startswith("/") or _FORBIDDEN.search(text):
+        raise UnreadableError(Ambiguity.BAD_SYNTAX, f"path {quoted(raw)} is not in origin form")
+    ambiguity, detail = _doubt(text)
+    resolved: list[str] = []
+    ends_open = False
+    pieces = [_unescape(piece) for piece in text[1:].split("/")]
+    for piece, _ in pieces:
+        ends_open = piece in _VANISHING
+        if piece == "..":
+            del resolved[-1:]
+        elif not ends_open:
+            resolved.append(piece)
+    if ambiguity is None and (broken or any(bad for _, bad in pieces)):
+        ambiguity, detail = Ambiguity.BAD_CHARSET, "is not UTF-8"
+    segments = (*resolved, "") if ends_open else tuple(resolved)
+    matching = tuple(_lenient(piece) for piece in resolved)
+    return Path(
+        segments,
+        "/" + "/".join([quote(piece, safe=_KEPT) for piece in segments]),
+        matching,
+        tuple(piece.casefold() for piece in matching),
+        ambiguity,
+        f"path {quoted(raw)} {detail}" if ambiguity else "",
+    )
+
+
+_VANISHING = frozenset({"", ".", ".."})
+
+
+def _doubt(text: str) -> tuple[Ambiguity | None, str]:
+    for pattern, ambiguity, detail in _DOUBTS:
+        if pattern.search(text):
+            return ambiguity, detail
+    return None, ""
+
+
+def _lenient(segment: str) -> str:
+    """A segment as servers read it that drop parameters, fragments, and dots and blanks at the end."""
+    plain = _CUT.split(segment, maxsplit=1)[0]
+    return plain.rstrip(". ") or plain
+
+
+_CUT = re.compile("[;#]")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query (RFC 3986 3.4) as the pairs of application/x-www-form-urlencoded, in order, decoded once."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    ambiguity: Ambiguity | None = None
+    detail: str = ""
+    _spellings: dict[str, tuple[str, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        for name, _ in self.pairs:
+            folded = fold_name(name)
+            self._spellings[folded] = (*self._spellings.get(folded, ()), name)
+
+    @classmethod
+    def parse(cls, raw: bytes | str | None) -> "Query":
+        """Read what stands behind ``?``; None and the empty text have no pairs.
+
+        ``+`` is a blank; empty pieces are dropped. A raw ``;`` or ``#``, a NUL, a percent sign that encodes
+        nothing and octets that are not UTF-8 make the query ambiguous. Raises UnreadableError for a raw
+        control character or blank.
+        """
+        if not raw:
+            return NO_QUERY
+        text, broken = (raw, False) if isinstance(raw, str) else _decode(raw)
+        if _FORBIDDEN_IN_QUERY.search(text):
+            raise UnreadableError(Ambiguity.BAD_SYNTAX, f"query {quoted(raw)} holds a raw control character")
+        return _parse_query(raw, text, broken=broken)
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """The values of every parameter with exactly this name.
+
+        Raises UnreadableError when a twin is there, a name that some servers take for this one (other
+        case, blanks around it, ``[]`` behind it).
+        """
+        spellings = self._spellings.get(fold_name(name), ())
+        if any(spelling != name for spelling in spellings):
+            raise UnreadableError(Ambiguity.CONFLICT, f"query parameter {quoted(name)} has a twin")
+        return tuple(value for key, value in self.pairs if key == name) if spellings else ()
+
+    def one(self, name: str) -> str | None:
+        """The only value of this parameter, or None without it; raises UnreadableError for two, or for a twin."""
+        values = self.get_all(name)
+        if len(values) > 1:
+            raise UnreadableError(Ambiguity.DUPLICATE, f"query parameter {quoted(name)} is given twice")
+        return values[0] if values else None
+
+
+_FORBIDDEN_IN_QUERY = re.compile(r"[\x00-\x20\x7f]")
+_INDEX = re.compile(r"(?:\[[^\]]*\]?)+\s*$")
+_SIGNED_LISTS = frozenset({"x-amz-signedheaders", "x-goog-signedheaders"})
+
+
+def fold_name(name: str) -> str:
+    """What a parameter or field name is to the most lenient server: no case, no blanks around, no ``[]`` or NUL."""
+    if name.isalnum() and name.isascii():
+        return name.lower()
+    return _INDEX.sub("", name.partition("\0")[0]).strip().casefold()
+
+
+def _parse_query(raw: bytes | str, text: str, *, broken: bool) -> Query:
+    ambiguity: Ambiguity | None = None
+    detail = ""
+    pairs: list[tuple[str, str]] = []
+    if broken:
+        ambiguity, detail = Ambiguity.BAD_CHARSET, "is not UTF-8"
+    for piece in text.split("&"):
+        if not piece:
+            continue
+        name, value, doubt = _pair(piece)
+        pairs.append((name, value))
+        if doubt is not None:
+            ambiguity, detail = doubt
+    return Query(tuple(pairs), ambiguity, f"query {quoted(raw)} {detail}" if ambiguity else "")
+
+
+def _pair(piece: str) -> tuple[str, str, tuple[Ambiguity, str] | None]:
+    raw_name, _, raw_value = piece.partition("=")
+    if "%" not in piece and "+" not in piece and ";" not in piece and "#" not in piece:
+        return raw_name, raw_value, None
+    name, bad_name = _unescape(raw_name.replace("+", " "))
+    value, bad_value = _unescape(raw_value.replace("+", " "))
+    if bad_name or bad_value:
+        return name, value, (Ambiguity.BAD_CHARSET, "is not UTF-8")
+    if _BAD_ESCAPE.search(piece) or "\0" in name or "\0" in value:
+        return name, value, (Ambiguity.BAD_ENCODING, "holds an escape that servers read differently")
+    if "#" in piece or (";" in piece and name.lower() not in _SIGNED_LISTS):
+        return name, value, (Ambiguity.BAD_SYNTAX, "holds a second kind of separator")
+    return name, value, None
+
+
+NO_QUERY = Query()
+"""The query of a target without one."""

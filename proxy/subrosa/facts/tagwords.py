@@ -1,0 +1,209 @@
+"""What a tag says: one spelling for every value, and the closed vocabulary that gives it a meaning.
+
+Nothing here ever grants: a tag can mark content, protect it, or say that it goes to training.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+from subrosa.facts.encodedwords import decode_words
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A purpose statement that travels with a transfer, key and value as sent after the carrier's own decoding.
+
+    ``carrier`` names where it was found in the words of tags.yaml (``x-amz-tagging``, ``query:x-amz-tagging``,
+    ``form:tagging``, ``json:metadata.*``, ``xml:Tagging``): a closed set.
+    """
+
+    carrier: str
+    key: str
+    value: str
+
+
+class TagMeaning(StrEnum):
+    """What tags can mean, the most restrictive first."""
+
+    TRAINING = "training"
+    SIGNAL = "signal"
+    PROTECTED = "protected"
+    CONTENT = "content"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The closed lists of tags.yaml; every entry may be spelled in any way that ``canonical`` makes one.
+
+    ``compound``: terms that say training under any key, as a value or as a key that is switched on; ``key=value``
+    entries (``train-ai=y``) are composites, where ``y``, ``yes``, ``true``, ``1`` and ``on`` are one value.
+    ``protected``: the same for terms that forbid training (``noai``, ``train-ai=n``, ``tdm-reservation=1``).
+    ``bare``: words that say training only under one of ``purpose_keys`` and beside a word of ``companions`` in
+    another tag. ``content_keys`` with ``content_values``: tags that say meeting content.
+    """
+
+    compound: frozenset[str] = frozenset()
+    bare: frozenset[str] = frozenset()
+    purpose_keys: frozenset[str] = frozenset()
+    companions: frozenset[str] = frozenset()
+    protected: frozenset[str] = frozenset()
+    content_keys: frozenset[str] = frozenset()
+    content_values: frozenset[str] = frozenset()
+
+
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_BETWEEN = re.compile(r"[\s_./:+\u2010-\u2015\u2212-]+")
+_ITEMS = re.compile(r"[,;|\n]")
+_KEYED = re.compile(r"[=:]")
+_WRAPPING = " \t\r\"'()[]{}<>"
+_SWITCH = {
+    **dict.fromkeys("y yes true 1 on ?1 enabled allowed".split(), "y"),
+    **dict.fromkeys("n no false 0 off ?0 disabled".split(), "n"),
+}
+
+
+def decoded(text: str) -> str:
+    """The text without the escapes that carriers add: percent-encoding once, encoded-words, compatibility forms."""
+    if text.isascii() and "%" not in text and "=?" not in text:
+        return text
+    if _ESCAPE.search(text):
+        text = unquote(text, errors="replace")
+    text = unicodedata.normalize("NFKC", decode_words(text))
+    return "".join([char for char in text if unicodedata.category(char) != "Cf"])
+
+
+def canonical(text: str) -> str:
+    """The one spelling of a key, a value or a term: ``Model_Training``, ``model%20training`` are ``model-training``."""
+    return _BETWEEN.sub("-", decoded(text).casefold().strip(_WRAPPING)).strip("-")
+
+
+def _squeezed(text: str) -> str:
+    """Canonical without its dashes, so that ``FineTune``, ``fine-tune`` and ``finetune`` are one term."""
+    return canonical(text).replace("-", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """One thing that one tag says; a list value says several."""
+
+    tag: Tag
+    key: str
+    value: str
+    words: frozenset[str]
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.key, _SWITCH.get(self.value, self.value)
+
+
+def _statements(tag: Tag) -> Iterator[_Statement]:
+    key = canonical(tag.key)
+    for item in _ITEMS.split(decoded(tag.value)):
+        yield _statement(tag, key, item)
+        inner = _KEYED.split(item, maxsplit=1)
+        if len(inner) > 1:
+            yield _statement(tag, canonical(inner[0]), inner[1])
+
+
+def _statement(tag: Tag, key: str, value: str) -> _Statement:
+    plain = canonical(value)
+    return _Statement(
+        tag, key.replace("-", ""), plain.replace("-", ""), frozenset((*key.split("-"), *plain.split("-")))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """Words and composites of one list."""
+
+    words: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> "_Terms":
+        split = [entry.partition("=") for entry in entries]
+        return cls(
+            frozenset(_squeezed(key) for key, mark, _ in split if not mark),
+            frozenset(
+                (_squeezed(key), _SWITCH.get(_squeezed(value), _squeezed(value)))
+                for key, mark, value in split
+                if mark
+            ),
+        )
+
+    def said_by(self, said: _Statement) -> bool:
+        return said.value in self.words or said.pair in self.pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """A vocabulary made ready: every entry canonical, composites apart."""
+
+    compound: _Terms
+    protected: _Terms
+    bare: frozenset[str]
+    purpose_keys: frozenset[str]
+    companions: frozenset[str]
+    content_keys: frozenset[str]
+    content_values: frozenset[str]
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> "Dictionary":
+        """Compile a vocabulary; done once, when the policy is built."""
+        return cls(
+            _Terms.of(vocabulary.compound),
+            _Terms.of(vocabulary.protected),
+            frozenset(map(_squeezed, vocabulary.bare)),
+            frozenset(map(_squeezed, vocabulary.purpose_keys)),
+            frozenset(map(canonical, vocabulary.companions)),
+            frozenset(map(_squeezed, vocabulary.content_keys)),
+            frozenset(map(_squeezed, vocabulary.content_values)),
+        )
+
+    def explain(self, tags: Iterable[Tag]) -> tuple[tuple[Tag, TagMeaning], ...]:
+        """Which tag means what, in the order of the tags; a tag may mean more than one thing."""
+        said = [statement for tag in tags for statement in _statements(tag)]
+        alone = [self._alone(statement) for statement in said]
+        found: dict[tuple[Tag, TagMeaning], None] = {}
+        for statement, meanings in zip(said, alone, strict=True):
+            found.update(dict.fromkeys((statement.tag, meaning) for meaning in meanings))
+            if TagMeaning.SIGNAL in meanings and self._accompanied(statement, said, alone):
+                found[statement.tag, TagMeaning.TRAINING] = None
+        return tuple(found)
+
+    def _alone(self, said: _Statement) -> frozenset[TagMeaning]:
+        """What a statement means without looking at the others."""
+        meanings: set[TagMeaning] = set()
+        if self.compound.said_by(said):
+            meanings.add(TagMeaning.TRAINING)
+        elif said.key in self.compound.words:
+            meanings.add(_SWITCHED.get(said.pair[1], TagMeaning.SIGNAL))
+        if self.protected.said_by(said) or (said.key in self.protected.words and said.pair[1] in {"y", ""}):
+            meanings.add(TagMeaning.PROTECTED)
+        if said.value in self.bare or (said.key in self.bare and said.pair[1] == "y"):
+            meanings.add(TagMeaning.SIGNAL)
+        if said.key in self.content_keys and said.value in self.content_values:
+            meanings.add(TagMeaning.CONTENT)
+        return frozenset(meanings)
+
+    def _accompanied(
+        self, bare: _Statement, said: list[_Statement], alone: list[frozenset[TagMeaning]]
+    ) -> bool:
+        """Whether a bare word stands under a purpose key, and another statement says model, ml, ai or dataset."""
+        return (
+            bare.value in self.bare
+            and bare.key in self.purpose_keys
+            and any(
+                TagMeaning.PROTECTED not in meanings and not self.companions.isdisjoint(other.words)
+                for other, meanings in zip(said, alone, strict=True)
+                if other is not bare
+            )
+        )
+
+
+_SWITCHED = {"y": TagMeaning.TRAINING, "": TagMeaning.TRAINING, "n": TagMeaning.PROTECTED}
+"""What a key that is itself a training term means with this value."""
