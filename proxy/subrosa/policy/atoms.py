@@ -119,7 +119,10 @@ ATOMS: dict[str, AtomKind] = {
     ),
     "signal": AtomKind(Stage.HEAD, _boolean(Subject.signal), "the operation only may be training", _BOOLEAN),
     "vendor_default": AtomKind(
-        Stage.HEAD, _boolean(Subject.vendor_default), "the provider trains on it and no opt-out is given", _BOOLEAN
+        Stage.HEAD,
+        _boolean(Subject.vendor_default),
+        "the provider trains on it and no opt-out is given",
+        _BOOLEAN,
     ),
     "classified": AtomKind(
         Stage.HEAD, _boolean(_classified), "the destination is known not to train", _BOOLEAN
@@ -131,10 +134,16 @@ ATOMS: dict[str, AtomKind] = {
         Stage.BODY, _reference, "the request names stored content", frozenset({"guarded", "unresolved"})
     ),
     "purpose": AtomKind(
-        Stage.HEAD, _claimed(lambda op: op.purpose.value), "the operation's purpose", frozenset(p.value for p in Purpose)
+        Stage.HEAD,
+        _claimed(lambda op: op.purpose.value),
+        "the operation's purpose",
+        frozenset(p.value for p in Purpose),
     ),
     "strength": AtomKind(
-        Stage.HEAD, _claimed(lambda op: op.strength.value), "how sure the claim is", frozenset(s.value for s in Strength)
+        Stage.HEAD,
+        _claimed(lambda op: op.strength.value),
+        "how sure the claim is",
+        frozenset(s.value for s in Strength),
     ),
     "provider": AtomKind(Stage.HEAD, _claimed(lambda op: op.provider), "the operation's provider"),
     "operation": AtomKind(Stage.HEAD, _claimed(lambda op: op.id), "the operation's id"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import override
 
 from subrosa.facts.ternary import Ternary, conjunction, disjunction, negate
 from subrosa.policy.atoms import ATOMS
@@ -30,6 +31,7 @@ class Atom:
         """Ask the table."""
         return ATOMS[self.name].test(subject, self.values)
 
+    @override
     def __str__(self) -> str:
         """Spell it as a rule does."""
         return f"{self.name}: {'|'.join(self.values)}"
@@ -98,7 +100,9 @@ def _part(key: str, value: object, where: Where) -> Condition:
     for at, text in enumerate(values):
         place = (*where, at) if isinstance(value, list) else where
         if kind.values and text not in kind.values:
-            raise ConditionError(place, f"`{text}` is no value of `{key}`: write one of {', '.join(sorted(kind.values))}")
+            raise ConditionError(
+                place, f"`{text}` is no value of `{key}`: write one of {', '.join(sorted(kind.values))}"
+            )
         if kind.parse is not None:
             _check(kind.parse, text, place)
     if not values:

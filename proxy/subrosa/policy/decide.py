@@ -4,9 +4,11 @@ A block rule that holds blocks, one that cannot be read blocks, one that raises 
 allowed only when no block rule can hold any more.
 """
 
+from collections.abc import Iterable
+
+from subrosa.facts.hosts import Host
 from subrosa.facts.stage import Stage
 from subrosa.facts.ternary import Ternary
-from subrosa.policy.operations import Operation
 from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Purpose
 from subrosa.policy.rules import Rule
@@ -41,48 +43,50 @@ def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
     if head.path.ambiguity is not None and policy.index.trains(host):
         detail = f"path `{head.path.text}` can be read in more than one way"
         return _told(Reason.UNREADABLE, (UNREADABLE_RULE,), stage, subject, detail)
-    open_rule = False
-    for rule in policy.blocks.on(host):
-        value, fault = _ask(rule, subject)
-        if fault:
-            return _told(Reason.RULE_FAILED, (FAILED_RULE, rule.id), stage, subject, fault)
-        if value is Ternary.TRUE:
-            return _blocked(policy, rule, stage, subject)
-        if value is Ternary.UNREADABLE:
-            return _told(Reason.UNREADABLE, (UNREADABLE_RULE, rule.id), stage, subject, subject.body.detail)
-        open_rule = open_rule or value is Ternary.UNKNOWN
-    if not open_rule:
-        return _allowed_or_default(policy, subject, stage)
+    verdict, still_open = _blocks(policy, policy.blocks.on(host), stage, subject)
+    if verdict is None and not still_open:
+        verdict, still_open = _allowed_or_default(policy, host, stage, subject)
+    if verdict is not None:
+        return verdict
     if stage is Stage.END:
-        return _told(Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end")
+        return _told(
+            Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end"
+        )
     return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
 
 
-def _allowed_or_default(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
-    head = subject.facts.head
-    if head is None:
-        return Verdict(stage=stage)
-    host = head.authority.host
+def _blocks(
+    policy: Policy, rules: Iterable[Rule], stage: Stage, subject: Subject
+) -> tuple[Verdict | None, bool]:
+    """The verdict of the first rule that blocks, and whether some rule still may."""
+    still_open = False
+    for rule in rules:
+        value, fault = _ask(rule, subject)
+        if fault:
+            return _told(Reason.RULE_FAILED, (FAILED_RULE, rule.id), stage, subject, fault), False
+        if value is Ternary.TRUE:
+            return _blocked(policy, rule, stage, subject), False
+        if value is Ternary.UNREADABLE:
+            rules_told = (UNREADABLE_RULE, rule.id)
+            return _told(Reason.UNREADABLE, rules_told, stage, subject, subject.body.detail), False
+        still_open = still_open or value is Ternary.UNKNOWN
+    return None, still_open
+
+
+def _allowed_or_default(
+    policy: Policy, host: Host, stage: Stage, subject: Subject
+) -> tuple[Verdict | None, bool]:
+    """What happens when no rule blocks: a user's allow, else the profile's default rules, else allowed."""
     open_allow = False
     for rule in policy.allows.on(host):
         value, _ = _ask(rule, subject)
         if value is Ternary.TRUE:
-            return _told(Reason.ALLOWED, (rule.id,), stage, subject, outcome=Outcome.ALLOW)
+            return _told(Reason.ALLOWED, (rule.id,), stage, subject, outcome=Outcome.ALLOW), False
         open_allow = open_allow or value is Ternary.UNKNOWN
-    open_default = False
-    for rule in policy.defaults.on(host):
-        value, fault = _ask(rule, subject)
-        if fault:
-            return _told(Reason.RULE_FAILED, (FAILED_RULE, rule.id), stage, subject, fault)
-        if value is Ternary.UNKNOWN or (open_allow and value is Ternary.TRUE):
-            open_default = True
-        elif value is not Ternary.FALSE:
-            return _blocked(policy, rule, stage, subject)
-    if open_default and stage is not Stage.END:
-        return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
-    if open_default:
-        return _told(Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end")
-    return _told(Reason.ALLOWED, (), stage, subject, outcome=Outcome.ALLOW)
+    verdict, still_open = _blocks(policy, policy.defaults.on(host), stage, subject)
+    if verdict is None and not still_open:
+        return _told(Reason.ALLOWED, (), stage, subject, outcome=Outcome.ALLOW), False
+    return (None, True) if open_allow else (verdict, still_open)
 
 
 def _ask(rule: Rule, subject: Subject) -> tuple[Ternary, str]:
@@ -122,8 +126,10 @@ def _told(  # noqa: PLR0913 - the fields of one verdict
     remedy: str = "",
     would_block: bool = False,
 ) -> Verdict:
-    operation: Operation | None = subject.operation()
-    purpose = operation.purpose.value if operation is not None else subject.declared or Purpose.UNCLASSIFIED.value
+    operation = subject.operation()
+    purpose = (
+        operation.purpose.value if operation is not None else subject.declared or Purpose.UNCLASSIFIED.value
+    )
     return Verdict(
         outcome=outcome,
         reason=reason,

@@ -4,7 +4,9 @@ Ids and times are the gateway's, redaction is the effects'.
 """
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
+from subrosa.facts.paths import Query
 from subrosa.facts.ternary import Ternary
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Verdict
@@ -14,7 +16,8 @@ from subrosa.policy.verdict import Verdict
 class Decision:
     """Who, what, where to, and why; everything but ``verdict`` is a fact.
 
-    ``query`` and ``path`` are the client's own spelling and not yet redacted. ``tags`` are
+    ``path`` is canonical and ``query`` is its pairs, encoded again so that it reads back as the same pairs;
+    neither is redacted yet. ``tags`` are
     (carrier, key, value). ``declared_length`` is the Content-Length in octets, -1 where none was given.
     """
 
@@ -100,7 +103,7 @@ def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Dec
         host=str(authority.host.name) if authority is not None else "",
         port=authority.port if authority is not None else 0,
         path=head.path.text if head is not None else "",
-        query="&".join(f"{name}={value}" for name, value in head.query.pairs) if head is not None else "",
+        query=_query(head.query) if head is not None else "",
         content_type=next(iter(fields.get_all("content-type")), "") if fields is not None else "",
         declared_length=-1 if head is None or head.length is None else head.length,
         kinds=tuple(kind.value for kind in subject.kinds()),
@@ -114,6 +117,13 @@ def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Dec
 def _presumed(inspection: Inspection) -> bool:
     """Customer content, or not certain that it is none."""
     return inspection.subject.customer_content() is not Ternary.FALSE
+
+
+def _query(query: Query) -> str:
+    return "&".join([f"{quote(name, safe=_KEPT)}={quote(value, safe=_KEPT)}" for name, value in query.pairs])
+
+
+_KEPT = "/:,~*$@!()'[]"
 
 
 def _checksums(inspection: Inspection) -> tuple[tuple[str, str], ...]:

@@ -51,7 +51,7 @@ def explain(inspection: Inspection) -> Explanation:
     """Tell an inspection in its present state; decides nothing anew."""
     subject = inspection.subject
     head = subject.facts.head
-    told = ()
+    told: tuple[ClaimTold, ...] = ()
     if head is not None:
         told = tuple(
             ClaimTold(
@@ -69,7 +69,9 @@ def explain(inspection: Inspection) -> Explanation:
         claims=told,
         tags=tuple((tag.carrier, tag.key, tag.value) for tag in subject.tags()),
         meanings=tuple(sorted(meaning.value for meaning in subject.meanings())),
-        kinds=tuple(f"{found.kind.value} ({found.by})" for found in (*subject.head_kinds, *subject.body.kinds)),
+        kinds=tuple(
+            f"{found.kind.value} ({found.by})" for found in (*subject.head_kinds, *subject.body.kinds)
+        ),
         shapes=tuple(subject.body.shapes),
         rules=tuple(_rules(inspection)),
         body=subject.body.form.value if subject.body.form is not None else "not read",

@@ -1,6 +1,7 @@
 """A map from host patterns to values, looked up by reversed labels; knows nothing of what the values are."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from subrosa.facts.hosts import Host
@@ -101,6 +102,14 @@ class HostMap[T]:
             values = (node.exact if depth == last else node.below for node in nodes)
             found += (value for value in values if value is not None)
         return found
+
+    def values(self) -> Iterator[T]:
+        """Every value, in no order."""
+        nodes = [self._root]
+        while nodes:
+            node = nodes.pop()
+            yield from (value for value in (node.exact, node.below) if value is not None)
+            nodes += (*node.literal.values(), *node.affixed.values())
 
     @property
     def anywhere(self) -> T | None:

@@ -55,7 +55,9 @@ class Inspection:
         """Take the checked head; decides at once where the body cannot matter."""
         policy, subject = self.policy, self.subject
         known = subject.facts
-        subject.facts = TransferFacts(connect=known.connect, tls=known.tls, head=head, asserted=known.asserted)
+        subject.facts = TransferFacts(
+            connect=known.connect, tls=known.tls, head=head, asserted=known.asserted
+        )
         subject.claims = policy.index.claims(head.authority.host, head.method, head.path)
         tags, fault = policy.tags.head_tags(head.fields, head.query)
         subject.head_tags, subject.head_tag_fault = tuple(tags), fault

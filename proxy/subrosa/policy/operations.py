@@ -16,8 +16,11 @@ type Place = Literal["query", "header", "form", "json"]
 class BodyView(Protocol):
     """What a matcher may ask of a body; `BodyFacts` is one."""
 
-    def form_field(self, name: str) -> Reading: ...
-    def json_value(self, path: str) -> Reading: ...
+    def form_field(self, name: str) -> Reading:
+        """All values of one form field so far."""
+
+    def json_value(self, path: str) -> Reading:
+        """All scalars at one dotted path so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,11 @@ class OptOut:
 
     def remedy(self) -> str:
         """What to send, or which line to put into the settings, in one sentence."""
-        sent = [f"{m.place} `{m.name}={sorted(m.values)[0]}`" for m in self.fields]
+        sent = [f"{m.place} `{m.name}={min(m.values)}`" for m in self.fields]
         if self.assertion:
-            sent.append(f"`assert: [{{fact: {self.assertion}, owner: …, why: …, expires: …}}]` in the settings")
+            sent.append(
+                f"`assert: [{{fact: {self.assertion}, owner: …, why: …, expires: …}}]` in the settings"
+            )
         return "give " + " or ".join(sent)
 
 

@@ -75,6 +75,11 @@ class RuleSet:
             return self.everywhere
         return (*self.everywhere, *(rule for rules in self.by_host.get(host) for rule in rules))
 
+    def ids(self) -> frozenset[str]:
+        """The id of every rule: the closed list that labels come from."""
+        found = (rule for rules in self.by_host.values() for rule in rules)
+        return frozenset(rule.id for rule in (*self.everywhere, *found))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

@@ -69,7 +69,9 @@ class Subject:
         head = self.facts.head
         if head is None:
             return Ternary.UNKNOWN
-        return self.claimed(lambda operation: operation.by_default, lambda operation: negate(self.opted_out(operation)))
+        return self.claimed(
+            lambda operation: operation.by_default, lambda operation: negate(self.opted_out(operation))
+        )
 
     def opted_out(self, operation: Operation) -> Ternary:
         """Whether the operation's opt-out is given in the request or asserted in the settings."""

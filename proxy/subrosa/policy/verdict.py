@@ -55,8 +55,12 @@ REASONS: dict[Reason, ReasonText] = {
     Reason.TRAINING_DESTINATION: ReasonText(403, "meeting content may not be sent to model training"),
     Reason.TRAINING_TAG: ReasonText(403, "meeting content tagged for model training may not leave"),
     Reason.TRAINING_REFERENCE: ReasonText(403, "a training call may not name guarded meeting recordings"),
-    Reason.TRAINING_SIGNAL: ReasonText(403, "meeting content shaped or tagged as training data may not be sent here"),
-    Reason.VENDOR_DEFAULT: ReasonText(403, "this provider trains on what it is sent unless the opt-out is given"),
+    Reason.TRAINING_SIGNAL: ReasonText(
+        403, "meeting content shaped or tagged as training data may not be sent here"
+    ),
+    Reason.VENDOR_DEFAULT: ReasonText(
+        403, "this provider trains on what it is sent unless the opt-out is given"
+    ),
     Reason.UNCLASSIFIED: ReasonText(403, "meeting content may only go to destinations known not to train"),
     Reason.USER_RULE: ReasonText(403, "a rule of this gateway refuses the transfer"),
     Reason.UNREADABLE: ReasonText(403, "a fact that the decision needs cannot be read in exactly one way"),

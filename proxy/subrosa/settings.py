@@ -1,0 +1,292 @@
+"""The settings: one strict model, parsed once from file, environment and flags; knows no file and no environment.
+
+Later layers override earlier ones, key by key at the top level. Every fault of every layer is told at once, with
+the place that the caller's `locate` gives for it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, override
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from subrosa.facts.hosts import Authority
+from subrosa.facts.unreadable import UnreadableError
+from subrosa.policy.hostmap import HostPattern
+from subrosa.policy.policy import Profile
+from subrosa.policy.purposes import TRAINING, Purpose
+
+type Place = tuple[str | int, ...]
+type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+_MODES = ("explicit", "transparent", "socks5", "reverse:http://", "reverse:https://")
+
+
+def _address(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    try:
+        authority = Authority.parse(text, None)
+    except UnreadableError as fault:
+        msg = f"`{text}` is no address: write host:port, such as `127.0.0.1:8080` ({fault.detail})"
+        raise ValueError(msg) from fault
+    return f"[{authority.host.name}]:{authority.port}" if ":" in authority.host.name else str(authority)
+
+
+def _mode(text: str) -> str:
+    if text in _MODES[:3] or (text.startswith(_MODES[3:]) and urlsplit(text.partition(":")[2]).hostname):
+        return text
+    msg = f"`{text}` is no mode: write explicit, transparent, socks5, or reverse:https://host:port"
+    raise ValueError(msg)
+
+
+def _host(text: str) -> str:
+    HostPattern.parse(text)
+    return text
+
+
+def _proxy(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/"):
+        return text
+    msg = f"`{parts.scheme}://…` is no parent proxy: write http://host:port or https://host:port"
+    raise ValueError(msg)
+
+
+type HostPort = Annotated[str, BeforeValidator(_address)]
+type HostText = Annotated[str, AfterValidator(_host)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused, values are never changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Stated(Strict):
+    """A fact stated in the settings: who says so, why, and until when (at most three years)."""
+
+    owner: Annotated[str, StringConstraints(min_length=2)]
+    why: Annotated[str, StringConstraints(min_length=8)]
+    expires: date
+
+
+class ListenerSettings(Strict):
+    """One listening socket; with `client_ca` it is an HTTPS proxy that demands a client certificate."""
+
+    mode: Annotated[str, AfterValidator(_mode)] = "explicit"
+    listen: HostPort
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            msg = "`tls_cert` and `tls_key` belong together: give both"
+            raise ValueError(msg)
+        if self.client_ca is not None and self.tls_cert is None:
+            msg = "`client_ca` needs `tls_cert` and `tls_key`: client certificates are shown inside TLS"
+            raise ValueError(msg)
+        return self
+
+
+class SourceSettings(Strict):
+    """One named source; criteria left out match any client, `networks: []` is a fault rather than nothing."""
+
+    name: Name
+    listeners: frozenset[str] = frozenset()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    users: frozenset[str] = frozenset()
+    subjects: frozenset[str] = frozenset()
+    holds: Literal["customer-content", "nothing"] = "customer-content"
+    authenticate: bool = False
+
+
+class DestinationSettings(Stated):
+    """What a host is, where the catalogue cannot know it."""
+
+    host: HostText
+    speaks: Name | None = None
+    purpose: Purpose | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.speaks is None and self.purpose is None:
+            msg = "say what the host is: `speaks: openai`, or `purpose: storage`"
+            raise ValueError(msg)
+        if self.purpose in TRAINING | {Purpose.UNCLASSIFIED}:
+            msg = (
+                f"`purpose: {self.purpose}` cannot be declared: write storage, saas, inference or evaluation"
+            )
+            raise ValueError(msg)
+        return self
+
+
+class AssertSettings(Stated):
+    """An account fact that no request can show, such as `gemini.paid-tier`."""
+
+    fact: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+
+
+class ClientCertSettings(Strict):
+    """The certificate that the gateway shows to an upstream host."""
+
+    host: HostText
+    cert: Path
+    key: Path
+
+
+class LimitSettings(Strict):
+    """Bounds, in octets, counts and seconds."""
+
+    held_memory: Annotated[int, Field(ge=4096, le=16 << 20)] = 256 << 10
+    held_transfer: Annotated[int, Field(ge=1 << 20)] = 8 << 30
+    held_total: Annotated[int, Field(ge=1 << 20)] = 64 << 30
+    held_transfers: Annotated[int, Field(ge=1)] = 1024
+    connections: Annotated[int, Field(ge=1)] = 10_000
+    idle_seconds: Annotated[float, Field(ge=1)] = 120.0
+    head_seconds: Annotated[float, Field(ge=1)] = 10.0
+    drain_seconds: Annotated[float, Field(ge=0)] = 30.0
+
+
+class Settings(Strict):
+    """All of it; every key has a default that is safe on a laptop."""
+
+    listeners: tuple[ListenerSettings, ...] = (ListenerSettings(listen="127.0.0.1:8080"),)
+    admin: HostPort = "127.0.0.1:9464"
+    admin_token_file: Path | None = None
+    metrics: HostPort | None = None
+    state_dir: Path
+    rules: tuple[Path, ...] = ()
+    profile: Profile = Profile.STANDARD
+    observe: bool = False
+    upstream_ca: Path | None = None
+    upstream_proxy: Annotated[str, AfterValidator(_proxy)] | None = None
+    upstream_client_certs: tuple[ClientCertSettings, ...] = ()
+    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    hosts_file: Path | None = None
+    proxy_users: Path | None = None
+    sources: tuple[SourceSettings, ...] = ()
+    destinations: tuple[DestinationSettings, ...] = ()
+    guarded: tuple[str, ...] = ()
+    asserts: Annotated[tuple[AssertSettings, ...], Field(alias="assert")] = ()
+    limits: LimitSettings = LimitSettings()
+    log_format: Literal["json", "console"] = "json"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1 or name == "default"})
+        if twice:
+            msg = f"source `{twice[0]}` is named twice or is the built-in one: give each source a name of its own"
+            raise ValueError(msg)
+        wants_user = any(source.users for source in self.sources)
+        if wants_user and self.proxy_users is None:
+            msg = "a source names `users`, so `proxy_users` must name the password file (`subrosa user` makes lines)"
+            raise ValueError(msg)
+        if not self.listeners:
+            msg = "`listeners` is empty: give at least one"
+            raise ValueError(msg)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One origin of settings; ``locate`` tells where a value stands (``subrosa.yaml:3:5``, ``--listen``)."""
+
+    values: Mapping[str, object]
+    locate: Callable[[Place], str]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFault:
+    """One fault: where, which key, and what to write instead."""
+
+    where: str
+    message: str
+
+    @override
+    def __str__(self) -> str:
+        """``subrosa.yaml:3:5 sources[0].holds: …``."""
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class SettingsError(ValueError):
+    """All faults of the settings."""
+
+    def __init__(self, faults: Sequence[SettingsFault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+def parse(layers: Sequence[Layer]) -> Settings:
+    """Merge layers, later ones over earlier ones, and parse the whole once.
+
+    Raises:
+        SettingsError: every fault of every layer.
+    """
+    merged: dict[str, Any] = {}
+    origin: dict[str, Layer] = {}
+    for layer in layers:
+        for key, value in layer.values.items():
+            merged[key] = value
+            origin[key] = layer
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as fault:
+        raise SettingsError([_told(error, origin) for error in fault.errors()]) from None
+
+
+def _told(error: Any, origin: Mapping[str, Layer]) -> SettingsFault:  # noqa: ANN401 - pydantic's ErrorDetails
+    place: Place = tuple(part for part in error["loc"] if not _is_union_tag(part))
+    layer = origin.get(str(place[0])) if place else None
+    where = layer.locate(place) if layer is not None else ""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    return SettingsFault(where, f"{path}: {_message(error, place)}" if path else _message(error, place))
+
+
+def _is_union_tag(part: object) -> bool:
+    return isinstance(part, str) and (part.startswith("function-") or part in ("IPv4Network", "IPv6Network"))
+
+
+def _message(error: Any, place: Place) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    given = error.get("input")
+    match error["type"]:
+        case "extra_forbidden":
+            return f"unknown key `{place[-1]}`: write one of {', '.join(sorted(_keys_beside(place)))}"
+        case "missing":
+            return f"`{place[-1]}` is missing"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case _:
+            shown = f"`{given}`: " if isinstance(given, str | int | float | bool) else ""
+            return shown + str(error["msg"])[:1].lower() + str(error["msg"])[1:]
+
+
+_NESTED: dict[str, type[Strict]] = {
+    "listeners": ListenerSettings,
+    "sources": SourceSettings,
+    "destinations": DestinationSettings,
+    "assert": AssertSettings,
+    "upstream_client_certs": ClientCertSettings,
+    "limits": LimitSettings,
+}
+
+
+def _keys_beside(place: Place) -> list[str]:
+    model = _NESTED.get(str(place[0]), Settings) if len(place) > 1 else Settings
+    return [field.alias or name for name, field in model.model_fields.items()]
