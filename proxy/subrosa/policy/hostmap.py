@@ -42,10 +42,10 @@ class HostPattern:
             return cls(text, (), suffix=True)
         suffix = text.startswith("*.")
         body = text[2:] if suffix else text
-        canonical = Host.parse(_PLACEHOLDER.sub("x", body)) if "{" in body else Host.parse(body)
         if "*" in body or body.count("{") != body.count("}"):
             msg = f"host `{text}`: write one leading `*.` at most, and `{{name}}` for one label"
             raise ValueError(msg)
+        canonical = Host.parse(_PLACEHOLDER.sub("x", body))
         if "{" not in body and canonical.name != body:
             msg = f"host `{text}` is not canonical: write `{'*.' if suffix else ''}{canonical.name}`"
             raise ValueError(msg)
