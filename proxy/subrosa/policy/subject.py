@@ -27,7 +27,7 @@ class Subject:
     head_tags: tuple[Tag, ...] = ()
     head_tag_fault: Ambiguity | None = None
     head_kinds: tuple[KindFound, ...] = ()
-    body: BodyFacts = NO_BODY
+    body: BodyFacts = field(default_factory=lambda: NO_BODY)
     declared: str = ""
     """The purpose that the settings declare for this host, or empty."""
     asserted_used: set[str] = field(default_factory=set)
