@@ -1,0 +1,178 @@
+"""Claims: the most specific operation that matches decides, and what is not known yet keeps it open."""
+
+from ipaddress import ip_address
+
+import pytest
+
+from subrosa.facts.body import BodyFacts, Form
+from subrosa.facts.fields import Fields
+from subrosa.facts.hosts import Authority
+from subrosa.facts.paths import Path, Query
+from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TransferFacts
+from subrosa.facts.references import GuardedStores
+from subrosa.facts.ternary import Ternary
+from subrosa.facts.unreadable import Ambiguity
+from subrosa.policy.hostmap import HostPattern
+from subrosa.policy.index import Index
+from subrosa.policy.operations import FieldMatch, Operation, OptOut, RequestPattern
+from subrosa.policy.purposes import Purpose, Strength
+from subrosa.policy.sources import DEFAULT
+from subrosa.policy.subject import Subject
+
+F, T, U, R = Ternary.FALSE, Ternary.TRUE, Ternary.UNKNOWN, Ternary.UNREADABLE
+POST = frozenset({"POST"})
+
+
+def form(name: str, *values: str, absent: bool = False) -> FieldMatch:
+    return FieldMatch("form", name, frozenset(values), absent=absent)
+
+
+def operation(
+    name: str,
+    path: str,
+    *fields: FieldMatch,
+    purpose: Purpose = Purpose.INFERENCE,
+    unless: OptOut | None = None,
+) -> Operation:
+    return Operation(
+        id=name,
+        provider="p",
+        purpose=purpose,
+        strength=Strength.DEFINITE,
+        requests=(RequestPattern(POST, path, fields),),
+        unless=unless,
+    )
+
+
+def head(path: str, query: str = "", method: str = "POST", host: str = "api.example") -> RequestHead:
+    return RequestHead(
+        method=method,
+        scheme="https",
+        authority=Authority.parse(host, 443),
+        path=Path.parse(path),
+        query=Query.parse(query),
+        fields=Fields.of([]),
+        has_body=True,
+    )
+
+
+def subject(
+    request: RequestHead, *operations: Operation, body: BodyFacts | None = None, host: str = "api.example"
+) -> Subject:
+    index = Index()
+    for one in operations:
+        for pattern in one.requests:
+            index.add(HostPattern.parse(host), one, pattern)
+    client = ClientFacts(listener="explicit:8080", address=ip_address("192.0.2.1"))
+    return Subject(
+        facts=TransferFacts(connect=ConnectFacts(client=client), head=request),
+        source=DEFAULT,
+        tag_table=None,  # type: ignore[arg-type] # no test here asks for tags
+        guarded=GuardedStores(()),
+        claims=index.claims(request.authority.host, request.method, request.path),
+        body=body or BodyFacts(form=Form.MULTIPART),
+    )
+
+
+TUNE = operation("tune", "/v1/files", form("purpose", "fine-tune"), purpose=Purpose.DATASET_UPLOAD)
+FILE = operation("file", "/v1/files", purpose=Purpose.STORAGE)
+ANY = operation("any", "/v1/{rest...}", purpose=Purpose.DATASET_UPLOAD)
+
+
+@pytest.mark.parametrize(
+    ("fields", "closed", "value"),
+    [
+        pytest.param({}, False, U, id="open while the field may still come"),
+        pytest.param({}, True, F, id="settled when the body ended without it"),
+        pytest.param({"purpose": ("fine-tune",)}, False, T, id="settled as soon as the value is there"),
+        pytest.param({"purpose": (" Fine-Tune ",)}, False, T, id="case and blanks are no other value"),
+        pytest.param(
+            {"purpose": ("assistants",)}, False, U, id="another value may still be joined by this one"
+        ),
+        pytest.param({"purpose": ("assistants",)}, True, F, id="another value to the end"),
+    ],
+)
+def test_a_form_field_decides(fields: dict[str, tuple[str, ...]], closed: bool, value: Ternary) -> None:
+    body = BodyFacts(form=Form.MULTIPART, fields=fields, closed=closed)
+    assert subject(head("/v1/files"), TUNE, FILE, body=body).training() is value
+
+
+def test_a_duplicate_field_cannot_be_read() -> None:
+    body = BodyFacts(form=Form.MULTIPART, ambiguous={"form:purpose": Ambiguity.DUPLICATE})
+    assert subject(head("/v1/files"), TUNE, FILE, body=body).training() is R
+
+
+def test_a_body_that_is_no_form_cannot_answer_for_a_form_field() -> None:
+    assert subject(head("/v1/files"), TUNE, FILE, body=BodyFacts(form=Form.OPAQUE)).training() is R
+
+
+def test_a_body_that_is_surely_json_has_no_form_field() -> None:
+    assert subject(head("/v1/files"), TUNE, FILE, body=BodyFacts(form=Form.JSON)).training() is F
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        pytest.param("/v1/files", "file", id="the same path without discriminator stands behind"),
+        pytest.param("/v1/other/deep", "any", id="the rest pattern takes what nobody else claims"),
+        pytest.param("/V1/FILES", "file", id="a case twin of a literal is the same path"),
+        pytest.param("/v1//files/", "file", id="empty segments are the same path"),
+        pytest.param("/v1/x/../files", "file", id="dot segments are the same path"),
+        pytest.param("/v1/%66iles", "file", id="a needless escape is the same path"),
+        pytest.param("/v2/files", None, id="another path is nobody's"),
+    ],
+)
+def test_the_most_specific_claim_is_told(path: str, told: str | None) -> None:
+    body = BodyFacts(form=Form.MULTIPART, fields={"purpose": ("assistants",)}, closed=True)
+    found = subject(head(path), TUNE, FILE, ANY, body=body).operation()
+    assert (found.id if found else None) == told
+
+
+def test_a_specific_ordinary_operation_shields_from_a_broad_training_claim() -> None:
+    body = BodyFacts(form=Form.MULTIPART, closed=True)
+    assert subject(head("/v1/files"), FILE, ANY, body=body).training() is F
+    assert subject(head("/v1/else"), FILE, ANY, body=body).training() is T
+
+
+def test_an_open_specific_claim_keeps_a_broad_training_claim_open() -> None:
+    ordinary = operation("ordinary", "/v1/files", form("purpose", "assistants"))
+    assert subject(head("/v1/files"), ordinary, ANY).training() is U
+
+
+def test_an_absent_field_counts_where_the_catalogue_says_so() -> None:
+    default = operation(
+        "default", "/v1/files", form("purpose", "x", absent=True), purpose=Purpose.DATASET_UPLOAD
+    )
+    assert subject(head("/v1/files"), default, body=BodyFacts(form=Form.MULTIPART)).training() is U
+    assert (
+        subject(head("/v1/files"), default, body=BodyFacts(form=Form.MULTIPART, closed=True)).training() is T
+    )
+
+
+OPTED = OptOut((FieldMatch("query", "mip_opt_out", frozenset({"true"}), exact=True),), "p.opted-out")
+LISTEN = operation("listen", "/v1/listen", purpose=Purpose.MODEL_IMPROVEMENT, unless=OPTED)
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        pytest.param("", T, id="no opt-out given"),
+        pytest.param("mip_opt_out=true", F, id="the documented spelling counts"),
+        pytest.param("mip_opt_out=True", T, id="another case does not count"),
+        pytest.param("mip_opt_out=1", T, id="another truth does not count"),
+        pytest.param("MIP_OPT_OUT=true", R, id="a case twin of the name cannot be read"),
+        pytest.param("mip_opt_out=true&mip_opt_out=true", R, id="given twice it cannot be read"),
+        pytest.param("mip_opt_out=false&mip_opt_out=true", R, id="given both ways it cannot be read"),
+    ],
+)
+def test_an_opt_out_counts_only_as_documented_and_once(query: str, value: Ternary) -> None:
+    asked = subject(head("/v1/listen", query), LISTEN)
+    assert asked.vendor_default() is value
+    assert asked.training() is F
+
+
+def test_a_stated_fact_settles_what_the_request_does_not_show() -> None:
+    asked = subject(head("/v1/listen"), LISTEN)
+    asked.asserted = frozenset({"p.opted-out"})
+    assert asked.vendor_default() is F
+    assert asked.asserted_used == {"p.opted-out"}
