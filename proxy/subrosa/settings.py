@@ -7,7 +7,7 @@ the place that the caller's `locate` gives for it.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, override
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -66,6 +67,17 @@ def _proxy(text: str) -> str:
     raise ValueError(msg)
 
 
+def _network(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    try:
+        return ip_network(text)
+    except ValueError as fault:
+        msg = f"`{text}` is no network: write 10.0.0.0/8 or fd00::/8 ({fault})"
+        raise ValueError(msg) from fault
+
+
+type Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
 type HostPort = Annotated[str, BeforeValidator(_address)]
 type HostText = Annotated[str, AfterValidator(_host)]
 
@@ -109,7 +121,7 @@ class SourceSettings(Strict):
 
     name: Name
     listeners: frozenset[str] = frozenset()
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    networks: tuple[Network, ...] = ()
     users: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
     holds: Literal["customer-content", "nothing"] = "customer-content"
@@ -177,7 +189,7 @@ class Settings(Strict):
     upstream_ca: Path | None = None
     upstream_proxy: Annotated[str, AfterValidator(_proxy)] | None = None
     upstream_client_certs: tuple[ClientCertSettings, ...] = ()
-    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    allow_private: tuple[Network, ...] = ()
     hosts_file: Path | None = None
     proxy_users: Path | None = None
     sources: tuple[SourceSettings, ...] = ()
@@ -252,15 +264,11 @@ def parse(layers: Sequence[Layer]) -> Settings:
 
 
 def _told(error: Any, origin: Mapping[str, Layer]) -> SettingsFault:  # noqa: ANN401 - pydantic's ErrorDetails
-    place: Place = tuple(part for part in error["loc"] if not _is_union_tag(part))
+    place: Place = tuple(error["loc"])
     layer = origin.get(str(place[0])) if place else None
     where = layer.locate(place) if layer is not None else ""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     return SettingsFault(where, f"{path}: {_message(error, place)}" if path else _message(error, place))
-
-
-def _is_union_tag(part: object) -> bool:
-    return isinstance(part, str) and (part.startswith("function-") or part in ("IPv4Network", "IPv6Network"))
 
 
 def _message(error: Any, place: Place) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
