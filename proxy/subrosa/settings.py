@@ -68,10 +68,8 @@ def _proxy(text: str) -> str:
 
 
 def _network(text: object) -> object:
-    if not isinstance(text, str):
-        return text
     try:
-        return ip_network(text)
+        return ip_network(str(text))
     except ValueError as fault:
         msg = f"`{text}` is no network: write 10.0.0.0/8 or fd00::/8 ({fault})"
         raise ValueError(msg) from fault

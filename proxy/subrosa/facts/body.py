@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from subrosa.facts.tags import Tag
-from subrosa.facts.unreadable import Ambiguity
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 
 class Form(StrEnum):
@@ -125,4 +125,18 @@ class BodyFacts:
 
 
 _FORMS = frozenset({Form.URLENCODED, Form.MULTIPART, Form.RELATED})
+
+
+def unreadable_body(fault: UnreadableError) -> BodyFacts:
+    """The facts of a body whose head already leaves it without a single reading."""
+    return BodyFacts(
+        unreadable=fault.ambiguity,
+        detail=fault.detail,
+        closed=True,
+        tags_closed=True,
+        kinds_closed=True,
+        shapes_closed=True,
+    )
+
+
 NO_BODY = BodyFacts(form=Form.NONE, closed=True, tags_closed=True, kinds_closed=True, shapes_closed=True)

@@ -8,7 +8,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 from dataclasses import replace
 
 from subrosa.content.reader import BodyReader
-from subrosa.facts.body import NO_BODY, Want
+from subrosa.facts.body import NO_BODY, Want, unreadable_body
 from subrosa.facts.fields import Fields, parse_codings
 from subrosa.facts.paths import Query
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
@@ -109,28 +109,23 @@ class Inspection:
         return verdict
 
     def _open_body(self, head: RequestHead, name: str) -> None:
-        types = head.fields.get_all("content-type")
         try:
-            codings = parse_codings(head.fields.get_all("content-encoding"))
             label = head.fields.one("content-type")
+            codings = parse_codings(head.fields.get_all("content-encoding"))
         except UnreadableError as fault:
-            codings, label = (), types[0] if types else None
-            self._reader = self._new_reader(label, codings, name)
-            self._reader.refuse(fault)
-        else:
-            self._reader = self._new_reader(label, codings, name)
-        self.subject.body = self._reader.facts
-
-    def _new_reader(self, label: str | None, codings: tuple[str, ...], name: str) -> BodyReader:
-        return BodyReader(
+            self.subject.body = unreadable_body(fault)
+            return
+        claims = self.subject.claims
+        self._reader = BodyReader(
             label,
             codings,
             self._want(),
             self.policy.tags,
             self.policy.kinds,
             object_name=name,
-            object_body=any(claim.operation.object_body for claim in self.subject.claims[:1]),
+            object_body=bool(claims) and claims[0].operation.object_body,
         )
+        self.subject.body = self._reader.facts
 
     def _want(self) -> Want:
         subject, claims = self.subject, self.subject.claims

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from subrosa.facts.body import NO_BODY, BodyFacts, Kind, KindFound
+from subrosa.facts.body import NO_BODY, BodyFacts, Form, Kind, KindFound
 from subrosa.facts.records import TransferFacts
 from subrosa.facts.references import GuardedStores, ObjectReference
 from subrosa.facts.tags import Tag, TagMeaning, TagTable
@@ -43,9 +43,9 @@ class Subject:
             return Ternary.TRUE
         if self.source.holds_content:
             return truth(self._sends_something())
-        if self.body.tags_closed and self.body.kinds_closed:
-            return Ternary.FALSE
-        return Ternary.UNKNOWN
+        if self.body.unreadable is not None:
+            return Ternary.UNREADABLE
+        return Ternary.FALSE if self.body.tags_closed and self.body.kinds_closed else Ternary.UNKNOWN
 
     def _sends_something(self) -> bool:
         head = self.facts.head
@@ -90,15 +90,22 @@ class Subject:
             return Ternary.UNKNOWN
         if meaning in self.meanings():
             return Ternary.TRUE
-        body_fault = self.body.unreadable or self.body.ambiguous.get("tags")
-        if self.head_tag_fault is not None or body_fault is not None:
+        if self.head_tag_fault is not None or self._body_tags_unreadable():
             return Ternary.UNREADABLE
         return Ternary.FALSE if self.body.tags_closed else Ternary.UNKNOWN
+
+    def _body_tags_unreadable(self) -> bool:
+        """An opaque body carries no tags whatever its coding; any other that cannot be read might."""
+        if "tags" in self.body.ambiguous:
+            return True
+        return self.body.unreadable is not None and self.body.form is not Form.OPAQUE
 
     def shape(self) -> Ternary:
         """Whether the body has the shape of a training data set."""
         if self.body.shapes:
             return Ternary.TRUE
+        if self.body.unreadable is not None:
+            return Ternary.UNREADABLE
         return Ternary.FALSE if self.body.shapes_closed else Ternary.UNKNOWN
 
     def reference_guarded(self) -> Ternary:
