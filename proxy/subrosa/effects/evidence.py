@@ -1,0 +1,155 @@
+"""The evidence store: append-only segments of JSON lines, durable by group commit.
+
+One writer thread a process. What arrives while it writes and syncs is taken together next time, so that many
+transfers share one fdatasync. Every failure reaches every record of its batch; nothing is retried behind the
+back of a transfer that was already refused.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from subrosa.effects.segments import Segments
+from subrosa.policy.decision import EvidenceError
+
+PATIENCE = 10.0
+"""Seconds that a record may take to become durable; a disk that hangs is a disk that fails."""
+LINGER = 0.02
+"""Seconds that records nobody waits for may stand in memory, so that they share one write."""
+MOST_PENDING = 100_000
+"""Records in memory; more are refused, so that a disk that hangs costs bounded memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one batch; ``fault`` is empty where it was written."""
+
+    records: int
+    fault: str = ""
+
+
+class _Batch:
+    __slots__ = ("expiry", "lines", "sync", "waiters")
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.waiters: list[asyncio.Future[None]] = []
+        self.sync = False
+        self.expiry: asyncio.TimerHandle | None = None
+
+
+class Evidence:
+    """Appends encoded records; made and used on one event loop.
+
+    ``tell`` is called on that loop once a batch, with how many records were written or lost.
+    """
+
+    def __init__(
+        self, segments: Segments, tell: Callable[[Told], None], *, patience: float = PATIENCE
+    ) -> None:
+        self._segments = segments
+        self._tell = tell
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._arriving: _Batch | None = None
+        self._timer: asyncio.Handle | None = None
+        self._pending = 0
+        self._closed = False
+        self.fault = ""
+        """What the last batch failed with; empty while evidence is written."""
+        self._thread = threading.Thread(target=self._write, name="evidence", daemon=True)
+        self._thread.start()
+
+    def append(self, line: str, *, durable: bool) -> asyncio.Future[None] | None:
+        """Take one encoded record; give what to await where it has to be durable.
+
+        Raises EvidenceError when the store is closed or full of records that wait; the future raises it when
+        the record could not be written.
+        """
+        if self._closed or self._pending >= MOST_PENDING:
+            self._tell(Told(1, "the evidence store is closed" if self._closed else "too many records wait"))
+            msg = "the evidence store takes no records"
+            raise EvidenceError(msg)
+        self._pending += 1
+        batch = self._arriving
+        if batch is None:
+            batch = self._arriving = _Batch()
+        batch.lines.append(line)
+        if not durable:
+            if self._timer is None:
+                self._timer = self._loop.call_later(LINGER, self._hand_over)
+            return None
+        if not batch.sync:
+            batch.sync = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_soon(self._hand_over)
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        batch.waiters.append(waiter)
+        return waiter
+
+    async def close(self) -> None:
+        """Write what is pending, sync, and end the thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self._hand_over()
+        self._queue.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+
+    # --- on the loop ---------------------------------------------------------------------------------------
+
+    def _hand_over(self) -> None:
+        batch, self._arriving = self._arriving, None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if batch is None:
+            return
+        if batch.waiters:
+            batch.expiry = self._loop.call_later(self._patience, self._expire, batch)
+        self._queue.put(batch)
+
+    def _expire(self, batch: _Batch) -> None:
+        self.fault = f"not written within {self._patience:g} s"
+        self._fail(batch, self.fault)
+
+    def _settle(self, batch: _Batch, fault: str) -> None:
+        self._pending -= len(batch.lines)
+        self.fault = fault
+        if batch.expiry is not None:
+            batch.expiry.cancel()
+        if fault:
+            self._fail(batch, fault)
+        else:
+            for waiter in batch.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        self._tell(Told(len(batch.lines), fault))
+
+    @staticmethod
+    def _fail(batch: _Batch, fault: str) -> None:
+        for waiter in batch.waiters:
+            if not waiter.done():
+                waiter.set_exception(EvidenceError(fault))
+
+    # --- on the thread -------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            try:
+                self._segments.write(batch.lines, sync=batch.sync)
+                fault = ""
+            except Exception as error:  # noqa: BLE001 - whatever fails here, the waiting transfers must hear of it
+                fault = str(error) or type(error).__name__
+            self._report(batch, fault)
+        self._segments.close()
+
+    def _report(self, batch: _Batch, fault: str) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._settle, batch, fault)
+        except RuntimeError:  # the loop is gone, and with it everyone who waited
+            return

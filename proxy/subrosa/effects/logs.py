@@ -1,0 +1,108 @@
+"""Logs on one stream: JSON lines for machines, or short lines for a person at a terminal; configured once."""
+
+import logging
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from subrosa.effects.records import Record
+from subrosa.effects.redact import REDACTED, redact_query
+from subrosa.effects.secrets import KNOWN
+
+type DecisionLog = Callable[[Record, str], None]
+"""Takes a redacted record and the same as an encoded line; writes one line of log."""
+
+_QUIETED = ("aiohttp", "asyncio", "mitmproxy", "watchfiles")
+_QUERY = re.compile(r"(?<=\?)[^\s\"'<>`]+")
+_USERINFO = re.compile(r"(?<=//)[^\s/@]+@")
+_AUTHORIZATION = re.compile(r"(?i)\b((?:proxy-)?authorization\W{1,4}(?:\w+ )?|bearer |basic )[^\s\"',;]+")
+
+
+def configure(stream: TextIO, *, console: bool = False, level: int = logging.INFO) -> DecisionLog:
+    """Send everything that logs to ``stream``, and give the function that writes decision lines.
+
+    Other libraries are heard from WARNING on. The one place that changes process-wide state; the last call wins.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.format_exc_info,
+        scrub_event,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="time")
+        if console
+        else structlog.processors.JSONRenderer(sort_keys=False)
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in _QUIETED:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return _console(stream) if console else _json(stream)
+
+
+def _json(stream: TextIO) -> DecisionLog:
+    def write(record: Record, line: str) -> None:
+        level = "info" if record["verdict"] == "allow" else "warning"
+        stream.write(f'{{"event":"decision","level":"{level}",{line[1:]}\n')
+        stream.flush()
+
+    return write
+
+
+def _console(stream: TextIO) -> DecisionLog:
+    def write(record: Record, _line: str) -> None:
+        stream.write(told(record) + "\n")
+        stream.flush()
+
+    return write
+
+
+def told(record: Mapping[str, object]) -> str:
+    """One decision in one line for a person."""
+    rules = record["rules"]
+    rule = rules[0] if isinstance(rules, (tuple, list)) and rules else record["reason"]
+    words = [
+        str(record["time"])[11:19],
+        f"{record['verdict']!s:<11}",
+        f"{record['method']} {record['host']}{record['path']}",
+        f"[{rule}]",
+        f"({record['operation'] or record['purpose']}, from {record['source']}, id {record['id']})",
+    ]
+    return " ".join(_printable(word) for word in words)
+
+
+def _printable(text: str) -> str:
+    return "".join([char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text])
+
+
+def scrub_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: every text of a line without secrets."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = scrub(value)
+    return event
+
+
+def scrub(text: str) -> str:
+    """Free text, such as another library's message, without query values, userinfo, credentials and tokens."""
+    text = _QUERY.sub(lambda match: redact_query(match[0]), text)
+    text = _USERINFO.sub(REDACTED + "@", text)
+    text = _AUTHORIZATION.sub(lambda match: match[1] + REDACTED, text)
+    return KNOWN.sub(REDACTED, text)

@@ -1,0 +1,191 @@
+"""The recorder: each decision is counted, logged and kept, exactly once, whatever happens to the disk."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from subrosa.effects.evidence import Told
+from subrosa.effects.logs import DecisionLog
+from subrosa.effects.metrics import Metrics
+from subrosa.effects.records import Record, decision_record, encode, outcome_record
+from subrosa.effects.redact import TagWords, redact
+from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
+from subrosa.policy.policy import Policy
+from subrosa.policy.verdict import Reason, refusal
+
+MOST_RECENT = 1_000
+_EVIDENCE_RULE = "guard.evidence"
+
+
+class Store(Protocol):
+    """Where records are kept; `Evidence` is one."""
+
+    def append(self, line: str, *, durable: bool) -> "asyncio.Future[None] | None":
+        """Take one encoded record; give what to await where it has to be durable."""
+
+
+class _NoStore:
+    def append(self, line: str, *, durable: bool) -> "asyncio.Future[None] | None":  # noqa: ARG002 - the protocol's
+        msg = "there is no evidence store"
+        raise EvidenceError(msg)
+
+
+class Recorder:
+    """Implements the gateway's port of the same name.
+
+    A decision about customer content is durable when `decided` returns. When it cannot be, the transfer is
+    counted, logged and shown as the refusal it becomes (reason ``evidence``, and a fail-closed cause of that
+    name), and EvidenceError is raised: the caller refuses and records nothing more.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        log: DecisionLog,
+        clock: Callable[[], float],
+        *,
+        most_recent: int = MOST_RECENT,
+    ) -> None:
+        self.metrics = metrics
+        self._log = log
+        self._clock = clock
+        self._store: Store = _NoStore()
+        self._words = TagWords()
+        self._recent: dict[str, Record] = {}
+        self._most_recent = most_recent
+        self._listeners: set[asyncio.Queue[Record]] = set()
+        self._failing = ""
+        self._logger = structlog.get_logger("subrosa.evidence")
+
+    def keep_in(self, store: Store) -> None:
+        """Keep records in this store from now on; until then every decision is refused."""
+        self._store = store
+
+    # --- the gateway's port --------------------------------------------------------------------------------
+
+    async def decided(self, decision: Decision, seconds: float) -> None:
+        """Record a decision; returns when it is durable, where it carries customer content.
+
+        Raises EvidenceError when it could not be made durable.
+        """
+        record = redact(decision_record(decision, self._clock(), seconds), self._words)
+        line = encode(record)
+        try:
+            durable = self._append(line, durable=decision.customer_content)
+            if durable is not None:
+                await durable
+        except EvidenceError:
+            self._refused(decision, seconds)
+            raise
+        except asyncio.CancelledError:
+            self._tell(decision, record, line, seconds)
+            raise
+        self._tell(decision, record, line, seconds)
+
+    def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
+        """Record what became of a transfer; never raises."""
+        try:
+            self.metrics.ended(decision, outcome)
+            record = outcome_record(outcome, self._clock())
+            if decision.id in self._recent:
+                self._recent[decision.id]["outcome"] = record
+            self._publish(record)
+            self._append(encode(record), durable=False)
+        except Exception:
+            self._logger.exception("an outcome could not be recorded", id=outcome.id)
+
+    def failed_closed(self, cause: str) -> None:
+        """Count a refusal that the gateway gave because something inside failed."""
+        self.metrics.failed_closed(cause)
+
+    def egress_denied(self, address_class: str) -> None:
+        """Count a destination refused for its address."""
+        self.metrics.egress_denied(address_class)
+
+    def held(self, transfers: int, octets: int) -> None:
+        """Move the gauges of held transfers and held octets."""
+        self.metrics.held(transfers, octets)
+
+    def inflight(self, change: int) -> None:
+        """Move the gauge of transfers in flight."""
+        self.metrics.inflight(change)
+
+    def tunnels(self, change: int) -> None:
+        """Move the gauge of open tunnels."""
+        self.metrics.tunnels(change)
+
+    # --- the runtime's side --------------------------------------------------------------------------------
+
+    def policy_swapped(self, policy: Policy) -> None:
+        """Take the words of a new generation, before its first decision."""
+        self._words = TagWords.of(policy.tags.vocabulary)
+        self.metrics.policy_swapped(policy)
+
+    def evidence_told(self, told: Told) -> None:
+        """Take what became of a batch of evidence; a store that starts or stops failing is logged."""
+        if told.fault:
+            self.metrics.evidence(0, told.records)
+        else:
+            self.metrics.evidence(told.records, 0)
+        if told.fault and not self._failing:
+            self._logger.error("evidence cannot be kept: customer content is refused", fault=told.fault)
+        elif self._failing and not told.fault:
+            self._logger.warning("evidence is kept again")
+        self._failing = told.fault
+
+    # --- the admin port's side -----------------------------------------------------------------------------
+
+    def recent(self) -> list[Record]:
+        """The latest decisions, newest first, each with its outcome where it has one."""
+        return list(reversed(self._recent.values()))
+
+    @contextmanager
+    def subscribe(self, most: int = MOST_RECENT) -> "Iterator[asyncio.Queue[Record]]":
+        """A queue of decisions and outcomes as they come; a listener that is too slow loses the oldest."""
+        queue: asyncio.Queue[Record] = asyncio.Queue(most)
+        self._listeners.add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    # --- how it is told ------------------------------------------------------------------------------------
+
+    def _append(self, line: str, *, durable: bool) -> "asyncio.Future[None] | None":
+        try:
+            return self._store.append(line, durable=durable)
+        except EvidenceError:
+            if durable:
+                raise
+            return None
+
+    def _refused(self, decision: Decision, seconds: float) -> None:
+        verdict = decision.verdict
+        detail = "the decision could not be recorded"
+        because = refusal(Reason.EVIDENCE, _EVIDENCE_RULE, verdict.stage, detail)
+        told = replace(
+            because, operation=verdict.operation, provider=verdict.provider, purpose=verdict.purpose
+        )
+        changed = replace(decision, verdict=told)
+        record = redact(decision_record(changed, self._clock(), seconds), self._words)
+        self.metrics.failed_closed(Reason.EVIDENCE.value)
+        self._tell(changed, record, encode(record), seconds)
+
+    def _tell(self, decision: Decision, record: Record, line: str, seconds: float) -> None:
+        self.metrics.decided(decision, seconds)
+        self._log(record, line)
+        recent = self._recent
+        recent[decision.id] = record
+        if len(recent) > self._most_recent:
+            del recent[next(iter(recent))]
+        self._publish(record)
+
+    def _publish(self, record: Record) -> None:
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(record)

@@ -1,0 +1,113 @@
+"""What is written of a decision and of its outcome: one declared list of fields, the same in logs and evidence.
+
+Plain words are chosen where the standards differ among themselves; an exporter maps them:
+
+| here | Elastic Common Schema | OCSF 1.8 HTTP Activity (4002) |
+|---|---|---|
+| `time` | `@timestamp` | `time` |
+| `id` | `event.id` | `metadata.uid` |
+| `verdict` | `event.type` allowed, denied | `action_id` 1 Allowed, 2 Denied, 3 Observed |
+| `reason`, `detail` | `event.reason`, `message` | `status_detail`, `message` |
+| `rules` | `rule.id` | `policy.uid` |
+| `policy`, `profile` | `rule.version`, `rule.ruleset` | `policy.version`, `policy.name` |
+| `source`, `client` | `observer.ingress.zone`, `client.ip` | `src_endpoint` |
+| `user`, `subject` | `user.name`, `tls.client.subject` | `actor.user` |
+| `scheme host port path query` | `url.{scheme,domain,port,path,query}` | `http_request.url` |
+| `method`, `declared_length` | `http.request.{method,body.bytes}` | `http_request.{http_method,length}` |
+| `operation`, `provider` | `labels.{operation,provider}` | `api.operation`, `api.service.name` |
+| `seconds` | `event.duration` (ns) | `duration` (ms) |
+| `upstream_status` | `http.response.status_code` | `http_response.code` |
+| `sha256` | `file.hash.sha256` | `file.hashes` |
+"""
+
+import json
+from datetime import UTC, datetime
+
+from subrosa.effects.words import verdict_word
+from subrosa.policy.decision import Decision, TransferOutcome
+
+type Record = dict[str, object]
+
+DECISION_FIELDS = (
+    "record", "id", "time", "verdict", "reason", "rules", "stage", "status", "detail", "remedy",
+    "operation", "provider", "purpose", "enforcing", "profile", "generation", "policy", "asserted",
+    "customer_content", "kinds", "recognisers", "shapes", "tags",
+    "source", "client", "listener", "user", "subject",
+    "transport", "method", "scheme", "host", "port", "path", "query",
+    "content_type", "declared_length", "checksums", "seconds",
+)  # fmt: skip
+OUTCOME_FIELDS = (
+    "record", "id", "time", "sent", "received", "discarded", "upstream_status", "aborted", "late", "sha256", "seconds"
+)  # fmt: skip
+
+
+def decision_record(decision: Decision, now: float, seconds: float) -> Record:
+    """The fields of one decision, not yet redacted; ``now`` is Unix time, ``seconds`` what deciding took."""
+    verdict = decision.verdict
+    return {
+        "record": "decision",
+        "id": decision.id,
+        "time": timestamp(now),
+        "verdict": verdict_word(verdict),
+        "reason": verdict.reason.value,
+        "rules": verdict.rules,
+        "stage": verdict.stage.label,
+        "status": 0 if verdict.allows else verdict.http_status,
+        "detail": verdict.detail,
+        "remedy": verdict.remedy,
+        "operation": verdict.operation,
+        "provider": verdict.provider,
+        "purpose": verdict.purpose,
+        "enforcing": decision.enforcing,
+        "profile": decision.profile,
+        "generation": decision.generation,
+        "policy": decision.digest,
+        "asserted": verdict.asserted,
+        "customer_content": decision.customer_content,
+        "kinds": decision.kinds,
+        "recognisers": decision.recognisers,
+        "shapes": decision.shapes,
+        "tags": decision.tags,
+        "source": decision.source,
+        "client": decision.client,
+        "listener": decision.listener,
+        "user": decision.user,
+        "subject": decision.subject,
+        "transport": decision.transport,
+        "method": decision.method,
+        "scheme": decision.scheme,
+        "host": decision.host,
+        "port": decision.port,
+        "path": decision.path,
+        "query": decision.query,
+        "content_type": decision.content_type,
+        "declared_length": decision.declared_length,
+        "checksums": decision.checksums,
+        "seconds": round(seconds, 9),
+    }
+
+
+def outcome_record(outcome: TransferOutcome, now: float) -> Record:
+    """The fields of one outcome; ``seconds`` is the whole transfer's time."""
+    return {
+        "record": "outcome",
+        "id": outcome.id,
+        "time": timestamp(now),
+        "sent": outcome.sent,
+        "received": outcome.received,
+        "discarded": outcome.discarded,
+        "upstream_status": outcome.upstream_status,
+        "aborted": outcome.aborted,
+        "late": outcome.late,
+        "sha256": outcome.sha256,
+        "seconds": round(outcome.seconds, 6),
+    }
+
+
+def timestamp(now: float) -> str:
+    """Unix time as RFC 3339 in UTC, to the microsecond."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
+"""A record as one line of ASCII JSON, without the line's end."""
