@@ -1,0 +1,72 @@
+"""What a JSON document says at the places somebody needs, written into the body's facts."""
+
+import re
+from typing import Final
+
+from subrosa.content.collect import MOST_VALUE, TAGS, Collector
+from subrosa.content.jsonpaths import Position, compile_paths
+from subrosa.content.jsontokens import is_whole
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
+
+MOST_REFERENCE: Final = 4 * 1024
+"""Characters of one reference."""
+
+MOST_REFERENCES: Final = 1000
+REFERENCES: Final = "references"
+"""The place in ``BodyFacts.ambiguous`` for references that are too many or too long."""
+
+_SCHEME: Final = r"(?:(?:s3[an]?|gs|https?|abfss?|wasbs?)://|arn:aws[a-z-]*:s3:)"
+_LOOKS_LIKE_ONE: Final = re.compile(_SCHEME, re.IGNORECASE)
+_IN_TEXT: Final = re.compile(rf'"({_SCHEME}[^"]*)"(?![ \t\r\n]*:)', re.IGNORECASE)
+
+
+class JsonSink:
+    """Takes the values of one JSON body; a fault at one place leaves the others readable."""
+
+    __slots__ = ("_collector", "_references", "root", "wants_references")
+
+    def __init__(self, collector: Collector) -> None:
+        want = collector.want
+        self._collector = collector
+        self._references: set[str] = set(collector.facts.references)
+        self.root = compile_paths(want.json, [c.path for c in collector.tags.json] if want.tags else ())
+        self.wants_references = want.references
+
+    def value(self, here: Position, path: str, key: str, text: str) -> None:
+        """A scalar at a needed place: its ``path`` in the document, keys folded; the ``key`` of its own member."""
+        if not is_whole(text):
+            self.fault(here, Ambiguity.BAD_CHARSET)
+            return
+        if len(text) > MOST_VALUE:
+            self.fault(here, Ambiguity.TOO_LARGE)
+            return
+        values = self._collector.facts.json
+        for place in here.wanted:
+            values[place] = (*values.get(place, ()), text)
+        if here.carrier:
+            try:
+                self._collector.facts.tags.extend(self._collector.tags.json_tags(path, key, text))
+            except UnreadableError as error:
+                self._collector.ambiguous(TAGS, error.ambiguity)
+
+    def fault(self, here: Position, fault: Ambiguity) -> None:
+        """Nothing at this place or below it has a single reading."""
+        for place in here.wanted_below:
+            self._collector.ambiguous("json:" + place, fault)
+        if here.carrier_below:
+            self._collector.ambiguous(TAGS, fault)
+
+    def reference(self, text: str) -> None:
+        """A string from anywhere in the document, kept when it names an object or an address."""
+        if text in self._references or not _LOOKS_LIKE_ONE.match(text):
+            return
+        if len(text) > MOST_REFERENCE or len(self._references) >= MOST_REFERENCES:
+            self._collector.ambiguous(REFERENCES, Ambiguity.TOO_LARGE)
+            return
+        self._references.add(text)
+        self._collector.facts.references.append(text)
+
+    def references_in(self, text: str, start: int, stop: int) -> None:
+        """The references in a stretch of whole tokens without escapes."""
+        for found in _IN_TEXT.finditer(text, start, stop):
+            self.reference(found[1])

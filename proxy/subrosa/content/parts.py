@@ -1,0 +1,131 @@
+"""Multipart bodies read into facts: form fields, the metadata of a ``multipart/related``, files by their prefix."""
+
+from typing import Final
+
+from subrosa.content.collect import MOST_VALUE, Collector, FormPlace
+from subrosa.content.jsonfields import JsonReader
+from subrosa.content.jsonsink import JsonSink
+from subrosa.content.kinds import KindTable
+from subrosa.content.multipart import MultipartParser, PartBegin, PartData
+from subrosa.content.prefix import Prefix
+from subrosa.facts.fields import parse_content_disposition, parse_content_type
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
+
+_UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+class PartsReader:
+    """Reads one multipart body; ``related`` says that part one is metadata and no part is a field.
+
+    Raises ``UnreadableError`` as ``MultipartParser`` does, for a form part without a single name, and for metadata
+    that is no JSON document.
+    """
+
+    __slots__ = (
+        "_collector",
+        "_kinds",
+        "_metadata",
+        "_parser",
+        "_parts",
+        "_place",
+        "_prefix",
+        "_related",
+        "_value",
+    )
+
+    def __init__(
+        self, collector: Collector, kinds: KindTable, boundary: str, *, related: bool = False
+    ) -> None:
+        self._collector = collector
+        self._kinds = kinds
+        self._related = related
+        self._parser = MultipartParser(boundary)
+        self._parts = 0
+        self._place: FormPlace | None = None
+        self._value = bytearray()
+        self._prefix: Prefix | None = None
+        self._metadata: JsonReader | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        for event in self._parser.feed(data):
+            if isinstance(event, PartData):
+                self._data(event.data)
+            elif isinstance(event, PartBegin):
+                self._begin(event.headers)
+            else:
+                self._end_part()
+
+    def end(self) -> None:
+        """The body is complete; raises TRUNCATED when the multipart is not."""
+        self._parser.end()
+
+    def give_up(self) -> None:
+        """The body has no reading from here on; look at the prefix of the part that was open."""
+        if self._prefix is not None:
+            self._prefix.end()
+
+    def _begin(self, headers: dict[str, bytes]) -> None:
+        self._parts += 1
+        self._value.clear()
+        name: str | None = None
+        if self._related:
+            if self._parts == 1 and _is_json(headers.get("content-type", b"")):
+                self._metadata = JsonReader(JsonSink(self._collector), one_document=True)
+        else:
+            name = self._begin_field(headers)
+        self._prefix = Prefix(self._collector, self._kinds, name)
+
+    def _begin_field(self, headers: dict[str, bytes]) -> str | None:
+        disposition = headers.get("content-disposition")
+        if disposition is None:
+            raise UnreadableError(Ambiguity.BAD_SYNTAX, "a part of a form has no content disposition")
+        field, filename = parse_content_disposition(disposition)
+        place = self._collector.form_place(field)
+        self._place = place
+        if filename is not None:
+            self._collector.facts.filenames.append(filename)
+        if place is not None:
+            fault = (
+                Ambiguity.CONFLICT if filename is not None else _charset_fault(headers.get("content-type"))
+            )
+            if fault is not None:
+                self._collector.form_fault(place, fault)
+                self._place = None
+        return filename
+
+    def _data(self, data: bytes) -> None:
+        if self._metadata is not None:
+            self._metadata.feed(data)
+        if self._place is not None and len(self._value) <= MOST_VALUE:
+            self._value += data[: MOST_VALUE + 1]
+        if self._prefix is not None:
+            self._prefix.feed(data)
+
+    def _end_part(self) -> None:
+        if self._metadata is not None:
+            self._metadata.end()
+            self._metadata = None
+        if self._place is not None:
+            if len(self._value) > MOST_VALUE:
+                self._collector.form_fault(self._place, Ambiguity.TOO_LARGE)
+            else:
+                self._collector.form_value(self._place, bytes(self._value))
+            self._place = None
+        if self._prefix is not None:
+            self._prefix.end()
+            self._prefix = None
+
+
+def _is_json(content_type: bytes) -> bool:
+    return parse_content_type(content_type.decode("latin-1")).media_type == "application/json"
+
+
+def _charset_fault(content_type: bytes | None) -> Ambiguity | None:
+    if content_type is None:
+        return None
+    try:
+        parameters = parse_content_type(content_type.decode("latin-1")).parameters
+    except UnreadableError as error:
+        return error.ambiguity
+    return None if parameters.get("charset", "utf-8").lower() in _UTF8 else Ambiguity.BAD_CHARSET

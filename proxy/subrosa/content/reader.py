@@ -1,0 +1,212 @@
+"""One body, from its octets on the wire to its facts."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+from subrosa.content.coding import CodingLimits, Decoder
+from subrosa.content.collect import Collector
+from subrosa.content.form import FormReader
+from subrosa.content.jsonfields import JsonReader
+from subrosa.content.jsonsink import JsonSink
+from subrosa.content.kinds import KindTable
+from subrosa.content.labels import SNIFFED, Label, disagree, read_label, sniff
+from subrosa.content.parts import PartsReader
+from subrosa.content.prefix import Prefix
+from subrosa.content.xmlfields import XmlReader
+from subrosa.facts.body import BodyFacts, Form, Want
+from subrosa.facts.tags import TagTable
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderLimits:
+    """The bounds of one body that a deployment may change."""
+
+    coding: CodingLimits = field(default_factory=CodingLimits)
+
+
+DEFAULT_LIMITS: Final = ReaderLimits()
+
+
+class _Reader(Protocol):
+    def feed(self, data: bytes, /) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class BodyReader:
+    """Reads one body: undoes its codings, settles its form, collects what ``want`` asks for into ``facts``.
+
+    ``content_type`` is the one Content-Type line, or None; ``codings`` are the content codings in the order in
+    which they were applied. ``object_name`` is the name under which a store will keep the body; ``object_body`` says
+    that the body is that object itself, so that nothing in it is a field or a tag. Never raises for what is in a
+    body: that is ``facts.unreadable``. How the octets are cut into ``feed`` calls changes nothing.
+    """
+
+    __slots__ = (
+        "_collector", "_decoder", "_head", "_kinds", "_label", "_parts", "_prefix", "_reader", "_settled", "_sniffed",
+        "done", "facts",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - each is a fact of its own; the policy names them
+        self,
+        content_type: str | None,
+        codings: Iterable[str],
+        want: Want,
+        tags: TagTable,
+        kinds: KindTable,
+        limits: ReaderLimits = DEFAULT_LIMITS,
+        *,
+        object_name: str | None = None,
+        object_body: bool = False,
+    ) -> None:
+        self.facts = BodyFacts()
+        self.done = not want
+        """Nothing of what is wanted can still come; ``feed`` then drops what it gets."""
+        self._collector = Collector(self.facts, want, tags)
+        self._kinds = kinds
+        self._prefix = Prefix(self._collector, kinds, object_name)
+        self._head = bytearray()
+        self._label = Label(Form.OPAQUE)
+        self._settled = True
+        self._sniffed = False
+        self._reader: _Reader | None = None
+        self._parts: PartsReader | None = None
+        self._decoder: Decoder | None = None
+        try:
+            self._decoder = Decoder(codings, limits.coding)
+            if not object_body:
+                self._label = read_label(content_type)
+                self._settled = self._label.form is Form.OPAQUE
+            if self._settled:
+                self.facts.form = Form.OPAQUE
+        except UnreadableError as error:
+            self._unreadable(error)
+            if self._decoder is None:
+                self._prefix.end()
+        self._update()
+
+    def feed(self, data: bytes) -> None:
+        """Take the next octets of the body as sent, in any amount."""
+        if not self.done and self._decoder is not None:
+            self._drain(self._decoder.feed(data))
+
+    def end(self) -> None:
+        """The body is complete: every fact is closed, and a body that is not complete is unreadable."""
+        if not self.done and self._decoder is not None:
+            self._drain(self._decoder.end())
+        if not self.done and not self._settled:
+            self._settle(bytes(self._head))
+        if self._reader is not None:
+            self._ask(self._reader.end)
+        if self._parts is None:
+            self._prefix.end()
+        if self._reader is not None and self._sniffed:
+            self.facts.form = self._label.form
+        self.done = True
+        facts = self.facts
+        facts.closed = facts.tags_closed = facts.kinds_closed = facts.shapes_closed = True
+
+    def _drain(self, pieces: Iterator[bytes]) -> None:
+        try:
+            for piece in pieces:
+                if self._settled:
+                    self._take(piece)
+                else:
+                    self._head += piece
+                    if len(self._head) >= SNIFFED:
+                        self._settle(bytes(self._head))
+                if self.done:
+                    return
+        except UnreadableError as error:
+            self._lose_reader()
+            self._decoder = None
+            self._unreadable(error)
+            self._prefix.end()
+            self._update()
+
+    def _settle(self, head: bytes) -> None:
+        """Label and first octets decide how the body is read."""
+        self._settled = True
+        self._head.clear()
+        looks = sniff(head[:SNIFFED])
+        label = self._label.form
+        if not head:
+            self.facts.form = Form.NONE
+        elif label is None:
+            self._sniffed = True
+            if looks is Form.MULTIPART and self._collector.want.form:
+                self._unreadable(UnreadableError(Ambiguity.LABEL_MISMATCH, "a multipart without its label"))
+            else:
+                self._label = Label(looks, lines=True)
+                self._reader = self._new_reader(looks)
+                if self._reader is None:
+                    self.facts.form = Form.OPAQUE
+        elif disagree(label, looks):
+            self._unreadable(
+                UnreadableError(Ambiguity.LABEL_MISMATCH, f"labelled {label}, but it looks like {looks}")
+            )
+        else:
+            self.facts.form = label
+            self._reader = self._new_reader(label)
+        self._take(head)
+
+    def _new_reader(self, form: Form) -> _Reader | None:
+        """The reader of a form, or None where nothing that is wanted can be in it."""
+        want, tags = self._collector.want, self._collector.tags
+        if form in {Form.MULTIPART, Form.RELATED} and self._label.boundary:
+            self._parts = PartsReader(
+                self._collector, self._kinds, self._label.boundary, related=form is Form.RELATED
+            )
+            return self._parts
+        if form is Form.URLENCODED and (want.form or (want.tags and tags.forms)):
+            return FormReader(self._collector, strict=self._sniffed)
+        if form is Form.XML and want.tags and tags.xml:
+            return XmlReader(self._collector)
+        if form is Form.JSON and (want.json or want.references or (want.tags and tags.json)):
+            return JsonReader(JsonSink(self._collector), one_document=not self._label.lines)
+        return None
+
+    def _take(self, piece: bytes) -> None:
+        """One decoded piece, once the form is settled."""
+        if self._parts is None:
+            self._prefix.feed(piece)
+        if self._reader is not None:
+            self._ask(partial(self._reader.feed, piece))
+        if isinstance(self._reader, XmlReader) and self._reader.done:
+            self.facts.form = Form.XML
+            self._reader = None
+        self._update()
+
+    def _ask(self, step: Callable[[], None]) -> None:
+        """Let the reader go on; what it cannot read makes a labelled body unreadable and an unlabelled one opaque."""
+        try:
+            step()
+        except UnreadableError as error:
+            self._lose_reader()
+            if self._sniffed:
+                self.facts.form = Form.OPAQUE
+            else:
+                self._unreadable(error)
+
+    def _lose_reader(self) -> None:
+        if self._parts is not None:
+            self._parts.give_up()
+        self._reader = None
+
+    def _unreadable(self, error: UnreadableError) -> None:
+        if self.facts.unreadable is None:
+            self.facts.unreadable, self.facts.detail = error.ambiguity, error.detail
+
+    def _update(self) -> None:
+        """Close what can no longer grow."""
+        facts = self.facts
+        reading = self._decoder is not None and (not self._settled or self._reader is not None)
+        files = reading and (not self._settled or self._parts is not None)
+        beginning = self._prefix if self._parts is None else None
+        facts.tags_closed = not (reading and self._collector.want.tags)
+        facts.kinds_closed = not (files or (beginning is not None and beginning.kinds_open))
+        facts.shapes_closed = not (files or (beginning is not None and beginning.shapes_open))
+        self.done = self.done or (not reading and facts.kinds_closed and facts.shapes_closed)
