@@ -21,18 +21,19 @@ from typing import Protocol
 import bcrypt
 
 _LINE = 1024
+_REMEMBERED = 1024
 _COST = range(5, 15)
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _BCRYPT_MOST = 72
 _SCRYPT = re.compile(
-    r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
+    r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]),p=([0-9]{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)"
 )
 _SCRYPT_LN = range(14, 18)
-_SCRYPT_R = range(8, 17)
+_SCRYPT_R = 8
 _SCRYPT_P = range(1, 17)
 _SCRYPT_SALT = range(16, 65)
 _SCRYPT_KEY = range(32, 65)
-_SCRYPT_MEMORY = 512 * 1024 * 1024
+_SCRYPT_MEMORY = 256 * 1024 * 1024
 
 
 class AuthFileError(ValueError):
@@ -94,11 +95,35 @@ def hash_password(user: str, password: str) -> str:
     return f"{user}:$scrypt$ln={fresh.ln},r={fresh.r},p={fresh.p}${_base64(fresh.salt)}${_base64(key)}"
 
 
+class _Memory:
+    """The digests added last, each for some seconds."""
+
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    def add(self, digest: bytes) -> None:
+        self._until[digest] = self._clock() + self._seconds
+        if len(self._until) > _REMEMBERED:
+            self._until.popitem(last=False)
+
+    def __contains__(self, digest: bytes) -> bool:
+        until = self._until.get(digest)
+        if until is None:
+            return False
+        if self._clock() >= until:
+            del self._until[digest]
+            return False
+        self._until.move_to_end(digest)
+        return True
+
+
 class Users:
     """The users of one file. A reload makes a new one, and with it an empty memory of who was verified.
 
-    At most ``parallel`` passwords are hashed at a time and ``waiting`` may wait; more are refused. A pair that was
-    verified is remembered for ``remember`` seconds under a keyed hash, the last 1,024 of them.
+    At most ``parallel`` passwords are hashed at a time and ``waiting`` may wait; more are refused. The last 1,024
+    right pairs, and as many wrong ones, are remembered for ``remember`` seconds under a keyed hash.
     """
 
     def __init__(
@@ -112,10 +137,9 @@ class Users:
     ) -> None:
         self._hashes = hashes
         self._decoys = tuple(hashes.values())
-        self._clock = clock
-        self._remember = remember
         self._key = secrets.token_bytes(32)
-        self._known: OrderedDict[bytes, float] = OrderedDict()
+        self._right = _Memory(clock, remember)
+        self._wrong = _Memory(clock, remember)
         self._slots = asyncio.Semaphore(parallel)
         self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="subrosa-auth")
         self._queued = 0
@@ -130,7 +154,8 @@ class Users:
         """
         hashes: dict[str, _Hash] = {}
         faults: list[str] = []
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, ended in enumerate(text.split("\n"), 1):
+            line = ended.removesuffix("\r")
             if not line.strip() or line.startswith("#"):
                 continue
             user, colon, spelled = line.partition(":")
@@ -154,23 +179,23 @@ class Users:
         """Whether the password is the user's; an unknown user takes as long as a known one."""
         secret = password.encode("utf-8", "surrogatepass")
         digest = self._digest(user, secret)
-        if self._remembered(digest):
-            return True
+        known = self._remembered(digest)
+        if known is not None:
+            return known
         if self._queued >= self._waiting:
             return False
         self._queued += 1
         try:
             async with self._slots:
-                if self._remembered(digest):
-                    return True
+                # Whoever waited for a slot may have waited for the very same pair.
+                known = self._remembered(digest)
+                if known is not None:
+                    return known
                 loop = asyncio.get_running_loop()
                 right = await loop.run_in_executor(self._threads, self._matches, user, secret, digest)
         finally:
             self._queued -= 1
-        if right:
-            self._known[digest] = self._clock() + self._remember
-            if len(self._known) > _KNOWN_MOST:
-                self._known.popitem(last=False)
+        (self._right if right else self._wrong).add(digest)
         return right
 
     def close(self) -> None:
@@ -183,22 +208,14 @@ class Users:
         tried = found or self._decoys[int.from_bytes(digest[:8]) % len(self._decoys)]
         return tried.matches(secret) and found is not None
 
-    def _remembered(self, digest: bytes) -> bool:
-        until = self._known.get(digest)
-        if until is None:
-            return False
-        if self._clock() >= until:
-            del self._known[digest]
-            return False
-        self._known.move_to_end(digest)
-        return True
+    def _remembered(self, digest: bytes) -> bool | None:
+        if digest in self._right:
+            return True
+        return False if digest in self._wrong else None
 
     def _digest(self, user: str, secret: bytes) -> bytes:
         name = user.encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, len(name).to_bytes(4) + name + secret, "sha256")
-
-
-_KNOWN_MOST = 1024
 
 
 def _name_fault(user: str) -> str:
@@ -236,8 +253,8 @@ def _parse_scrypt(spelled: str) -> _Scrypt:
     if match is None:
         raise ValueError("not a scrypt hash (`$scrypt$ln=14,r=8,p=5$SALT$KEY`)")
     found = _Scrypt(int(match[1]), int(match[2]), int(match[3]), _unbase64(match[4]), _unbase64(match[5]))
-    if found.ln not in _SCRYPT_LN or found.r not in _SCRYPT_R or found.p not in _SCRYPT_P:
-        raise ValueError("scrypt's ln is 14 to 17, r 8 to 16, p 1 to 16")
+    if found.ln not in _SCRYPT_LN or found.r != _SCRYPT_R or found.p not in _SCRYPT_P:
+        raise ValueError("scrypt's ln is 14 to 17, r is 8, p 1 to 16")
     if len(found.salt) not in _SCRYPT_SALT or len(found.key) not in _SCRYPT_KEY:
         raise ValueError("scrypt's salt has 16 to 64 octets, its key 32 to 64")
     return found

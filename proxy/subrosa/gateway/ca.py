@@ -15,6 +15,7 @@ from typing import Literal
 
 import certifi
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -25,6 +26,7 @@ LIFETIME = timedelta(days=730)
 that a key that leaked with a machine's disk does not stay trusted for the life of the machine."""
 _SKEW = timedelta(days=1)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _MOST = 1024 * 1024
 _NAME = 64
 
@@ -63,6 +65,10 @@ def ensure(state_dir: Path, now: float) -> CaPaths:
     paths = CaPaths(state_dir / "ca")
     try:
         paths.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if paths.directory.stat().st_mode & _OTHERS_WRITE:
+            raise CaError(
+                f"{paths.directory} can be written by others than its owner: run chmod 700 {paths.directory}"
+            )
         if not paths.key.exists():
             if paths.certificate.exists():
                 raise CaError(
@@ -184,7 +190,7 @@ def _checked(paths: CaPaths, now: float) -> x509.Certificate:
     try:
         key = serialization.load_pem_private_key(content, None)
         certificate = x509.load_pem_x509_certificates(content)[0]
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, UnsupportedAlgorithm):
         raise CaError(
             f"{path} does not hold a private key without passphrase and its certificate in PEM"
         ) from None
@@ -208,11 +214,10 @@ def _check_dates(path: Path, certificate: x509.Certificate, now: float) -> None:
 
 
 def _may_sign(certificate: x509.Certificate) -> bool:
-    extensions = certificate.extensions
     try:
-        basic = extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
         return False
     return basic.ca and usage.key_cert_sign
 
@@ -231,7 +236,6 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    # The traditional form of an EC key; the engine reads either.
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -5,6 +5,7 @@ The caller dials what `Egress.vet` returns and resolves nothing again, so an ans
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -217,8 +218,9 @@ class HostsFile:
         """
         entries: dict[str, tuple[str, ...]] = {}
         faults: list[str] = []
-        for number, line in enumerate(text.splitlines(), 1):
-            first, *names = line.partition("#")[0].split() or [""]
+        for number, line in enumerate(text.split("\n"), 1):
+            words = _BLANKS.split(line.removesuffix("\r").partition("#")[0].strip(" \t"))
+            first, names = words[0], words[1:]
             if not first:
                 continue
             try:
@@ -254,6 +256,9 @@ class HostsFile:
             return await otherwise(authority) if found is None else list(found)
 
         return resolve
+
+
+_BLANKS = re.compile(r"[ \t]+")
 
 
 def _add(entries: dict[str, tuple[str, ...]], name: str, address: str) -> str:

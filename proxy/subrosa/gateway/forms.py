@@ -188,7 +188,6 @@ def _huggingface(telling: Telling) -> tuple[Pairs, str]:
     fields = [
         ("content-type", "application/json"),
         ("x-error-code", "SubrosaRefused"),
-        ("x-error-message", ascii_text(telling.message)),
         ("x-request-id", ascii_text(telling.decision)),
     ]
     return fields, json.dumps({"error": telling.message})

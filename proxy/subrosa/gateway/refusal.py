@@ -80,7 +80,9 @@ def answer(verdict: Verdict, decision_id: str, shape: Shape, *, request: Told) -
         return Answer(200, _octets([*grpc(telling), *_common(telling, error)]), b"", trailers_only=True)
     own, body = FORMS.get(shape, problem)(telling)
     content = body.encode("utf-8")
-    fields = [*own, *_common(telling, error), ("content-length", str(len(content)))]
+    # Hugging Face's own clients print this field whatever the body, and an answer to HEAD has nothing else.
+    told = ("x-error-message", ascii_text(telling.message))
+    fields = [*own, told, *_common(telling, error), ("content-length", str(len(content)))]
     return Answer(telling.status, _octets(fields), b"" if request.method == "HEAD" else content)
 
 

@@ -4,6 +4,7 @@ The form follows the API that the client believes it talks to: an SDK prints a m
 service would have put one. Nothing here fails; what is not known gets problem details (RFC 9457).
 """
 
+import re
 from enum import StrEnum
 
 
@@ -53,7 +54,6 @@ _S3_SUFFIXES = (
     ".linodeobjects.com",
     ".scw.cloud",
     ".storage.yandexcloud.net",
-    ".aliyuncs.com",
 )
 """Stores that speak the S3 API under their own names."""
 _AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
@@ -63,7 +63,8 @@ _AZURE_SUFFIXES = (
     ".core.usgovcloudapi.net",
     ".storage.azure.net",
 )
-_GOOGLE_SUFFIXES = (".googleapis.com", ".rep.googleapis.com")
+_ALIBABA_STORE = re.compile(r"(?:.+\.)?oss-[a-z0-9-]+\.aliyuncs\.com")
+_GOOGLE_SUFFIX = ".googleapis.com"
 _HUGGINGFACE = ("huggingface.co", "hf.co")
 
 
@@ -93,11 +94,11 @@ def media_type(content_type: str) -> str:
 def _by_host(host: str, media: str, *, aws_signed: bool) -> Shape | None:
     if host.endswith(_AWS_SUFFIXES):
         return _aws(host, media)
-    if host.endswith(_S3_SUFFIXES):
+    if host.endswith(_S3_SUFFIXES) or _ALIBABA_STORE.fullmatch(host):
         return Shape.S3
     if host.endswith(_AZURE_SUFFIXES):
         return Shape.AZURE
-    if host.endswith(_GOOGLE_SUFFIXES):
+    if host.endswith(_GOOGLE_SUFFIX):
         return Shape.GOOGLE
     if host in _HUGGINGFACE or host.endswith(tuple(f".{name}" for name in _HUGGINGFACE)):
         return Shape.HUGGINGFACE
