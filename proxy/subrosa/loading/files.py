@@ -1,0 +1,99 @@
+"""The one place of this package that touches the disk: rules directories and samples."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from subrosa.loading.faults import Fault
+
+MOST_OCTETS = 4 << 20
+TEST_SUFFIX = ".test.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One YAML file of a rules directory, read whole.
+
+    ``shown`` is how faults name it; ``name`` is the same wherever the directories stand.
+    """
+
+    path: Path
+    shown: str
+    name: str
+    builtin: bool
+    octets: bytes
+
+    @property
+    def stem(self) -> str:
+        """The name without its suffix, ``openai`` of ``openai.test.yaml`` too."""
+        return self.path.name.removesuffix(TEST_SUFFIX).removesuffix(".yaml")
+
+    @property
+    def tests(self) -> bool:
+        """Whether it holds test cases."""
+        return self.path.name.endswith(TEST_SUFFIX)
+
+
+def read_rules(builtin: Path, extra: tuple[Path, ...], faults: list[Fault]) -> tuple[File, ...]:
+    """Every YAML file of the shipped directory, then of the user's, in order of their names."""
+    found: list[File] = []
+    for at, directory in enumerate((builtin, *extra)):
+        shipped = at == 0
+        shown = "rules" if shipped else str(directory)
+        if not directory.is_dir():
+            faults.append(Fault(shown, 0, 0, "", f"`{directory}` is no directory: name the directory that holds the rules"))
+            continue
+        for name in _listed(directory, Path(), faults, shown):
+            octets = _read(directory / name, f"{shown}/{name.as_posix()}", faults)
+            if octets is not None:
+                told = f"{shown}/{name.as_posix()}"
+                found.append(File(directory / name, told, f"{at}/{name.as_posix()}", shipped, octets))
+    return tuple(found)
+
+
+def read_sample(places: tuple[Path, ...], name: str) -> bytes | None:
+    """A sample by its path below one of the places where samples are kept; None where none has it."""
+    for place in places:
+        path = (place / name).resolve()
+        if path.is_file() and path.is_relative_to(place.resolve()):
+            return path.read_bytes()
+    return None
+
+
+def sample_places(builtin: Path, extra: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Where the samples that test cases name are kept: the checkout's, and each user directory's own."""
+    return (builtin.resolve().parent / "tests" / "samples", *(directory / "samples" for directory in extra))
+
+
+def write_text(directory: Path, texts: dict[str, str]) -> None:
+    """Write generated files into a directory, and make it where it is missing."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+def _listed(root: Path, below: Path, faults: list[Fault], shown: str) -> Iterator[Path]:
+    """YAML files by name; hidden ones (a ConfigMap's ``..data``) are left out, links are followed."""
+    for path in sorted((root / below).iterdir(), key=lambda path: path.name):
+        name = below / path.name
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if name.parts != ("samples",):
+                yield from _listed(root, name, faults, shown)
+        elif path.suffix == ".yaml":
+            yield name
+        elif path.suffix == ".yml":
+            faults.append(Fault(f"{shown}/{name.as_posix()}", 0, 0, "", "is not read: name it `.yaml`"))
+
+
+def _read(path: Path, told: str, faults: list[Fault]) -> bytes | None:
+    try:
+        octets = path.read_bytes()
+    except OSError as error:
+        faults.append(Fault(told, 0, 0, "", f"cannot be read: {error.strerror or error}"))
+        return None
+    if len(octets) > MOST_OCTETS:
+        faults.append(Fault(told, 0, 0, "", f"is larger than {MOST_OCTETS} octets: split it"))
+        return None
+    return octets

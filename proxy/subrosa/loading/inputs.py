@@ -1,0 +1,23 @@
+"""What a policy is built from besides the files: the settings' part, as plain data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from subrosa.facts.references import GuardedStores
+from subrosa.policy.policy import Declared, Profile
+from subrosa.policy.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInputs:
+    """The directories of rules and the facts that the settings state; ``today`` is an ISO date."""
+
+    builtin: Path
+    extra: tuple[Path, ...]
+    profile: Profile
+    observe: bool
+    sources: Sources
+    declared: tuple[Declared, ...]
+    guarded: GuardedStores
+    asserted: frozenset[str]
+    today: str

@@ -1,0 +1,118 @@
+"""What users and settings state about the catalogue: declared hosts, re-classifications, asserted facts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from subrosa.loading.catalogue import Catalogued, CataloguedProvider
+from subrosa.loading.draft import Draft, Entry
+from subrosa.loading.faults import Fault, instead
+from subrosa.loading.forms import ReclassifyForm
+from subrosa.policy.hostmap import HostMap
+from subrosa.policy.operations import Operation
+from subrosa.policy.policy import Declared
+from subrosa.policy.purposes import TRAINING, Strength
+
+SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """The declared hosts that still count, and the entries that `speaks` makes in the index."""
+
+    by_host: HostMap[Declared] = field(default_factory=HostMap)
+    entries: tuple[Entry, ...] = ()
+
+
+def declare(draft: Draft) -> Declarations:
+    """Take the settings' declared hosts: each may speak a provider's API, have a purpose, or both."""
+    by_host: HostMap[Declared] = HostMap()
+    entries: list[Entry] = []
+    for at, one in enumerate(draft.inputs.declared):
+        where = f"destinations[{at}]"
+        if one.expires and one.expires < draft.inputs.today:
+            draft.expired.append(one.host.text)
+            message = f"`{one.host.text}` expired on {one.expires}: it is ignored; renew or remove it"
+            draft.faults.append(Fault(SETTINGS, 0, 0, f"{where}.expires", message, warning=True))
+            continue
+        if by_host.set(one.host, one) is not one:
+            draft.faults.append(Fault(SETTINGS, 0, 0, f"{where}.host", f"`{one.host.text}` is declared twice"))
+            continue
+        entries += _spoken(draft, one, where)
+    return Declarations(by_host, tuple(entries))
+
+
+def _spoken(draft: Draft, one: Declared, where: str) -> Iterator[Entry]:
+    if not one.speaks:
+        return
+    provider = draft.providers.get(one.speaks)
+    if provider is None:
+        message = f"`{one.speaks}` is no provider of the catalogue: {instead(one.speaks, draft.providers)}"
+        draft.faults.append(Fault(SETTINGS, 0, 0, f"{where}.speaks", message))
+        return
+    for entry in provider.operations:
+        for pattern in entry.operation.requests:
+            yield Entry(one.host, entry.operation, pattern, builtin=False)
+
+
+def reclassify(draft: Draft) -> None:
+    """Replace the operations that user rules re-classify."""
+    known = {entry.operation.id: (name, entry) for name, provider in draft.providers.items() for entry in provider.operations}
+    done: set[str] = set()
+    forms = [(one.file.builtin, form) for one in draft.shelf.rules for form in one.form.reclassify]
+    forms += [(one.file.builtin, form) for one in draft.shelf.destinations for form in one.form.reclassify]
+    for builtin, form in forms:
+        if builtin:
+            draft.faults.append(form.spot.fault("shipped rules re-classify nothing: change the operation itself"))
+        elif form.operation in done:
+            draft.faults.append(form.spot.child("operation").fault(f"`{form.operation}` is re-classified twice"))
+        elif form.operation not in known:
+            message = f"`{form.operation}` is no operation of the catalogue: {instead(form.operation, known)}"
+            draft.faults.append(form.spot.child("operation").fault(message))
+        else:
+            done.add(form.operation)
+            name, entry = known[form.operation]
+            _take(draft, form, name, entry)
+
+
+def _take(draft: Draft, form: ReclassifyForm, name: str, entry: Catalogued) -> None:
+    operation = entry.operation
+    if operation.strength is Strength.DEFINITE and operation.purpose in TRAINING:
+        message = f"`{operation.id}` is definite: only `likely` and `signal` operations can be re-classified"
+        draft.faults.append(form.spot.child("operation").fault(message))
+        return
+    if form.expires < draft.inputs.today:
+        draft.expired.append(operation.id)
+        message = f"the re-classification of `{operation.id}` expired on {form.expires}: it is ignored; renew or remove it"
+        draft.faults.append(form.spot.child("expires").fault(message, warning=True))
+        return
+    changed = replace(entry, operation=_changed(operation, form))
+    provider = draft.providers[name]
+    draft.providers[name] = _with(provider, entry, changed)
+
+
+def _changed(operation: Operation, form: ReclassifyForm) -> Operation:
+    return replace(
+        operation,
+        purpose=form.purpose,
+        strength=form.strength or Strength.LIKELY,
+        unless=operation.unless if form.purpose in TRAINING else None,
+        reclassified=f"{form.owner}: {form.why}",
+    )
+
+
+def _with(provider: CataloguedProvider, old: Catalogued, new: Catalogued) -> CataloguedProvider:
+    operations = tuple(new if entry is old else entry for entry in provider.operations)
+    changed = replace(provider.provider, operations=tuple(entry.operation for entry in operations))
+    return replace(provider, operations=operations, provider=changed)
+
+
+def check_assertions(draft: Draft) -> None:
+    """Tell asserted facts that no operation asks for."""
+    asked = {
+        entry.operation.unless.assertion
+        for entry in draft.operations()
+        if entry.operation.unless is not None and entry.operation.unless.assertion
+    }
+    for fact in sorted(draft.inputs.asserted - asked):
+        message = f"no operation asks for the fact `{fact}`: {instead(fact, asked)}"
+        draft.faults.append(Fault(SETTINGS, 0, 0, "assert", message))
