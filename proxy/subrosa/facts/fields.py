@@ -34,6 +34,17 @@ class Fields:
         """Fields from names and values as text (latin-1) or octets; white space around values is dropped."""
         return cls(tuple((_octets(name), _octets(value).strip(b" \t")) for name, value in lines))
 
+    @classmethod
+    def of_checked(cls, lines: Lines) -> "Fields":
+        """The same as ``Fields(lines)`` for the hot path of the head check."""
+        index = {name.lower(): (value,) for name, value in lines}
+        if len(index) != len(lines):
+            return cls(lines)
+        made = object.__new__(cls)
+        object.__setattr__(made, "lines", lines)
+        object.__setattr__(made, "index", index)
+        return made
+
     def get_all(self, name: str) -> tuple[str, ...]:
         """The values of all lines with this lower-case name, in order, one for each line."""
         return tuple([value.decode("latin-1") for value in self.index.get(name.encode("latin-1"), ())])
