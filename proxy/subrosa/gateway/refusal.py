@@ -109,7 +109,7 @@ def message(verdict: Verdict, decision_id: str) -> str:
     named = [f"operation {plain(verdict.operation, _WORD)}"] if verdict.operation else []
     named += [f"rule {plain(rule, _WORD)}"] if rule else []
     named.append(f"decision {plain(decision_id, _WORD)}")
-    parts.append(f" ({', '.join(named)}) {docs_link(rule)}")
+    parts.append(f" ({', '.join(named)}; see {docs_link(rule)} )")
     return "".join(parts)
 
 
