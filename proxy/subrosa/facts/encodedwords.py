@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 
-_WORD = re.compile(r"=\?([A-Za-z0-9_-]+)(?:\*[A-Za-z0-9-]*)?\?([BbQq])\?([!-<>-~ =]*?)\?=")
+_WORD = re.compile(r"=\?([A-Za-z0-9_-]+)(?:\*[A-Za-z0-9-]*)?\?([BbQq])\?([ -<>@-~=]*)\?=")
 _BETWEEN = re.compile(r"(\?=)[ \t]+(=\?)")
 _CHARSETS = frozenset({"utf-8", "us-ascii", "iso-8859-1"})
 

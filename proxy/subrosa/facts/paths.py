@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote_to_bytes
 from subrosa.facts.quoting import quoted
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
-_PLAIN = re.compile(r"(?:/(?!\.)[A-Za-z0-9._~:@!$&'()*+,=-]*[A-Za-z0-9_~:@!$&'()*+,=-])+/?")
+_PLAIN = re.compile(r"(?:/(?!\.)[A-Za-z0-9._~:@!$&'()*+,=-]++(?<!\.))++/?")
 """A path that is its own canonical form: no empty, hidden or dot-ended segment, no escape, no parameter."""
 _KEPT = "~:@!$&'()*+,;=-._"
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f?]")
@@ -38,8 +38,8 @@ class Path:
 
     ``segments`` are percent-decoded once, dot segments resolved and empty ones dropped; a last ``""`` stands
     for a trailing slash, and ``("",)`` is the root. ``text`` is the same as one path, reserved octets encoded.
-    ``matching`` is ``segments`` as a lenient server reads them: no trailing slash, no ``;parameters``, nothing
-    behind ``#``, no dots or blanks at a segment's end. ``folded`` is the casefold of ``matching``.
+    ``matching`` is ``segments`` as a lenient server reads them: no trailing slash, no ``;parameters``, no dots or
+    blanks at a segment's end. What stands behind ``#`` is in none of them. ``folded`` is the casefold of ``matching``.
     ``ambiguity`` says that servers differ about this path, ``detail`` in which way.
     """
 
@@ -89,17 +89,20 @@ def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
     if not text.startswith("/") or _FORBIDDEN.search(text):
         raise UnreadableError(Ambiguity.BAD_SYNTAX, f"path {quoted(raw)} is not in origin form")
     ambiguity, detail = _doubt(text)
+    pieces = [_unescape(piece) for piece in text[1:].partition("#")[0].split("/")]
     resolved: list[str] = []
-    ends_open = False
-    pieces = [_unescape(piece) for piece in text[1:].split("/")]
-    for piece, _ in pieces:
-        ends_open = piece in _VANISHING
+    before = "/"
+    for piece, bad in pieces:
         if piece == "..":
             del resolved[-1:]
-        elif not ends_open:
+        elif piece not in _VANISHING:
             resolved.append(piece)
-    if ambiguity is None and (broken or any(bad for _, bad in pieces)):
-        ambiguity, detail = Ambiguity.BAD_CHARSET, "is not UTF-8"
+        if ambiguity is None and (bad or broken):
+            ambiguity, detail = Ambiguity.BAD_CHARSET, "is not UTF-8"
+        if ambiguity is None and piece == ".." and not before:
+            ambiguity, detail = Ambiguity.CONFLICT, "goes up from an empty segment"
+        before = piece
+    ends_open = before in _VANISHING
     segments = (*resolved, "") if ends_open else tuple(resolved)
     matching = tuple(_lenient(piece) for piece in resolved)
     return Path(
@@ -123,12 +126,9 @@ def _doubt(text: str) -> tuple[Ambiguity | None, str]:
 
 
 def _lenient(segment: str) -> str:
-    """A segment as servers read it that drop parameters, fragments, and dots and blanks at the end."""
-    plain = _CUT.split(segment, maxsplit=1)[0]
+    """A segment as servers read it that drop parameters, and dots and blanks at its end."""
+    plain = segment.partition(";")[0]
     return plain.rstrip(". ") or plain
-
-
-_CUT = re.compile("[;#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,6 @@ class Query:
 
 
 _FORBIDDEN_IN_QUERY = re.compile(r"[\x00-\x20\x7f]")
-_INDEX = re.compile(r"(?:\[[^\]]*\]?)+\s*$")
 _SIGNED_LISTS = frozenset({"x-amz-signedheaders", "x-goog-signedheaders"})
 
 
@@ -190,7 +189,8 @@ def fold_name(name: str) -> str:
     """What a parameter or field name is to the most lenient server: no case, no blanks around, no ``[]`` or NUL."""
     if name.isalnum() and name.isascii():
         return name.lower()
-    return _INDEX.sub("", name.partition("\0")[0]).strip().casefold()
+    plain = name.partition("\0")[0].strip()
+    return (plain.partition("[")[0].rstrip() or plain).casefold()
 
 
 def _parse_query(raw: bytes | str, text: str, *, broken: bool) -> Query:

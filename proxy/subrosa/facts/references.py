@@ -10,7 +10,8 @@ from enum import StrEnum
 from urllib.parse import unquote
 
 from subrosa.facts.hosts import Authority
-from subrosa.facts.unreadable import UnreadableError
+from subrosa.facts.quoting import quoted
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 
 class Provider(StrEnum):
@@ -27,12 +28,25 @@ class GuardedStore:
     """A bucket, or a prefix of one, that holds recordings.
 
     ``bucket`` is the bucket's name, ``account/container`` for Azure, ``host:port`` for https. ``prefix`` is a path
-    of whole segments; empty for the whole bucket.
+    of whole segments; empty for the whole bucket. All three become canonical when made; raises UnreadableError
+    for an https bucket that is no host.
     """
 
     provider: Provider
     bucket: str
     prefix: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bucket", _CANONICAL_BUCKET[self.provider](self.bucket))
+        object.__setattr__(self, "prefix", _plain(self.prefix))
+
+    @classmethod
+    def parse(cls, text: str) -> "GuardedStore":
+        """The store that a reference (``s3://meetings/rec``) names; raises UnreadableError for another text."""
+        reference = ObjectReference.parse(text)
+        if reference is None or not reference.resolved:
+            raise UnreadableError(Ambiguity.BAD_SYNTAX, f"{quoted(text)} names no bucket")
+        return cls(reference.provider, reference.bucket, reference.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,7 @@ class ObjectReference:
         """
         if not self.resolved or self.provider is not store.provider or self.bucket != store.bucket:
             return False
-        prefix = _plain(store.prefix)
+        prefix = store.prefix
         return not prefix or any(
             f"{key}/".startswith(f"{prefix}/") or f"{prefix}/".startswith(key) for key in _readings(self.key)
         )
@@ -214,6 +228,13 @@ def _of_host(authority: Authority, path: str) -> ObjectReference:
         return _named(Provider.AZURE, decoded, account=azure["account"])
     return ObjectReference(Provider.HTTPS, str(authority), decoded.lstrip("/"))
 
+
+_CANONICAL_BUCKET: Mapping[Provider, Callable[[str], str]] = {
+    Provider.S3: str.lower,
+    Provider.GCS: str,
+    Provider.AZURE: str.lower,
+    Provider.HTTPS: lambda bucket: str(Authority.parse(bucket, 443)),
+}
 
 _SCHEMES: Mapping[str, Callable[[str], ObjectReference | None]] = {
     **dict.fromkeys(("s3", "s3a", "s3n"), _uri(Provider.S3)),

@@ -88,32 +88,30 @@ def _squeezed(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """One thing that one tag says; a list value says several."""
+    """One thing that one tag says, key and value canonical; a list value says several."""
 
     tag: Tag
     key: str
     value: str
-    words: frozenset[str]
 
     @property
-    def pair(self) -> tuple[str, str]:
-        return self.key, _SWITCH.get(self.value, self.value)
+    def squeezed(self) -> tuple[str, str]:
+        """Key and value without dashes."""
+        return self.key.replace("-", ""), self.value.replace("-", "")
+
+    @property
+    def words(self) -> set[str]:
+        return {*self.key.split("-"), *self.value.split("-")}
 
 
 def _statements(tag: Tag) -> Iterator[_Statement]:
+    """What a tag says: its value, each item of a list, and each ``key=value`` or ``agent: value`` in an item."""
     key = canonical(tag.key)
-    for item in _ITEMS.split(decoded(tag.value)):
-        yield _statement(tag, key, item)
+    for item in dict.fromkeys(_ITEMS.split(decoded(tag.value))):
+        yield _Statement(tag, key, canonical(item))
         inner = _KEYED.split(item, maxsplit=1)
         if len(inner) > 1:
-            yield _statement(tag, canonical(inner[0]), inner[1])
-
-
-def _statement(tag: Tag, key: str, value: str) -> _Statement:
-    plain = canonical(value)
-    return _Statement(
-        tag, key.replace("-", ""), plain.replace("-", ""), frozenset((*key.split("-"), *plain.split("-")))
-    )
+            yield _Statement(tag, canonical(inner[0]), canonical(inner[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +133,8 @@ class _Terms:
             ),
         )
 
-    def said_by(self, said: _Statement) -> bool:
-        return said.value in self.words or said.pair in self.pairs
+    def said_by(self, key: str, value: str) -> bool:
+        return value in self.words or (key, _SWITCH.get(value, value)) in self.pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,43 +164,46 @@ class Dictionary:
 
     def explain(self, tags: Iterable[Tag]) -> tuple[tuple[Tag, TagMeaning], ...]:
         """Which tag means what, in the order of the tags; a tag may mean more than one thing."""
-        said = [statement for tag in tags for statement in _statements(tag)]
-        alone = [self._alone(statement) for statement in said]
+        said = [
+            (statement, self._alone(*statement.squeezed)) for tag in tags for statement in _statements(tag)
+        ]
+        companions: list[_Statement] | None = None
         found: dict[tuple[Tag, TagMeaning], None] = {}
-        for statement, meanings in zip(said, alone, strict=True):
+        for statement, meanings in said:
             found.update(dict.fromkeys((statement.tag, meaning) for meaning in meanings))
-            if TagMeaning.SIGNAL in meanings and self._accompanied(statement, said, alone):
-                found[statement.tag, TagMeaning.TRAINING] = None
+            if TagMeaning.SIGNAL in meanings and self._states_purpose(*statement.squeezed):
+                if companions is None:
+                    companions = self._companions(said)
+                if any(companion is not statement for companion in companions[:2]):
+                    found[statement.tag, TagMeaning.TRAINING] = None
         return tuple(found)
 
-    def _alone(self, said: _Statement) -> frozenset[TagMeaning]:
+    def _alone(self, key: str, value: str) -> list[TagMeaning]:
         """What a statement means without looking at the others."""
-        meanings: set[TagMeaning] = set()
-        if self.compound.said_by(said):
-            meanings.add(TagMeaning.TRAINING)
-        elif said.key in self.compound.words:
-            meanings.add(_SWITCHED.get(said.pair[1], TagMeaning.SIGNAL))
-        if self.protected.said_by(said) or (said.key in self.protected.words and said.pair[1] in {"y", ""}):
-            meanings.add(TagMeaning.PROTECTED)
-        if said.value in self.bare or (said.key in self.bare and said.pair[1] == "y"):
-            meanings.add(TagMeaning.SIGNAL)
-        if said.key in self.content_keys and said.value in self.content_values:
-            meanings.add(TagMeaning.CONTENT)
-        return frozenset(meanings)
+        switch = _SWITCH.get(value, value)
+        meanings = []
+        if self.compound.said_by(key, value):
+            meanings.append(TagMeaning.TRAINING)
+        elif key in self.compound.words:
+            meanings.append(_SWITCHED.get(switch, TagMeaning.SIGNAL))
+        if value in self.bare or (key in self.bare and switch == "y"):
+            meanings.append(TagMeaning.SIGNAL)
+        if self.protected.said_by(key, value) or (key in self.protected.words and switch in {"y", ""}):
+            meanings.append(TagMeaning.PROTECTED)
+        if key in self.content_keys and value in self.content_values:
+            meanings.append(TagMeaning.CONTENT)
+        return meanings
 
-    def _accompanied(
-        self, bare: _Statement, said: list[_Statement], alone: list[frozenset[TagMeaning]]
-    ) -> bool:
-        """Whether a bare word stands under a purpose key, and another statement says model, ml, ai or dataset."""
-        return (
-            bare.value in self.bare
-            and bare.key in self.purpose_keys
-            and any(
-                TagMeaning.PROTECTED not in meanings and not self.companions.isdisjoint(other.words)
-                for other, meanings in zip(said, alone, strict=True)
-                if other is not bare
-            )
-        )
+    def _states_purpose(self, key: str, value: str) -> bool:
+        return value in self.bare and key in self.purpose_keys
+
+    def _companions(self, said: Iterable[tuple[_Statement, list[TagMeaning]]]) -> list[_Statement]:
+        """The statements that say model, ml, ai or dataset without protecting from it."""
+        return [
+            statement
+            for statement, meanings in said
+            if TagMeaning.PROTECTED not in meanings and not self.companions.isdisjoint(statement.words)
+        ]
 
 
 _SWITCHED = {"y": TagMeaning.TRAINING, "": TagMeaning.TRAINING, "n": TagMeaning.PROTECTED}
