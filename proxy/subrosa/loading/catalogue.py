@@ -77,7 +77,9 @@ def parse_host(text: str, spot: Spot, faults: list[Fault], *, any_host: bool = F
     return pattern
 
 
-def _hosts(texts: tuple[str, ...], spot: Spot, faults: list[Fault], *, any_host: bool) -> tuple[HostPattern, ...]:
+def _hosts(
+    texts: tuple[str, ...], spot: Spot, faults: list[Fault], *, any_host: bool
+) -> tuple[HostPattern, ...]:
     read = (parse_host(text, spot.item(at), faults, any_host=any_host) for at, text in enumerate(texts))
     return tuple(pattern for pattern in read if pattern is not None)
 
@@ -91,13 +93,19 @@ def _narrowed(
 def _operation(one: OperationForm, form: DestinationForm, faults: list[Fault]) -> Operation | None:
     before = len(faults)
     if not one.id.startswith(form.provider + "."):
-        faults.append(one.spot.child("id").fault(f"`{one.id}` does not begin with the provider: write `{form.provider}.…`"))
+        faults.append(
+            one.spot.child("id").fault(
+                f"`{one.id}` does not begin with the provider: write `{form.provider}.…`"
+            )
+        )
     trains = one.purpose in TRAINING
     if trains and one.strength is None:
         message = f"`strength` is missing: how sure is `{one.purpose}`? write definite, likely or signal"
         faults.append(one.spot.fault(message))
     if one.unless is not None and not trains:
-        message = f"`{one.purpose}` needs no opt-out: an operation with `unless` has a training purpose, `model-improvement`"
+        message = (
+            f"`{one.purpose}` needs no opt-out: `unless` goes with a training purpose, `model-improvement`"
+        )
         faults.append(one.spot.child("unless").fault(message))
     requests = _requests(one, faults)
     unless = None if one.unless is None else _unless(one.unless, faults)
@@ -121,7 +129,9 @@ def _operation(one: OperationForm, form: DestinationForm, faults: list[Fault]) -
 
 def _requests(one: OperationForm, faults: list[Fault]) -> tuple[RequestPattern, ...]:
     if (one.request is None) == (not one.requests):
-        faults.append(one.spot.fault("write `request`, or `requests` for several forms: exactly one of the two"))
+        faults.append(
+            one.spot.fault("write `request`, or `requests` for several forms: exactly one of the two")
+        )
         return ()
     forms = (one.request,) if one.request is not None else one.requests
     return tuple(pattern for form in forms for pattern in _patterns(form, faults))
@@ -165,7 +175,9 @@ def check_path(path: str, spot: Spot, faults: list[Fault]) -> bool:
             continue
         if "..." in segment and "{" in segment:
             told = f"`{segment}`: `{{name...}}` stands alone, as the last segment"
-        elif segment.count("{") > 1 or _PLACEHOLDER.sub("", segment).strip("{}") != _PLACEHOLDER.sub("", segment):
+        elif segment.count("{") > 1 or _PLACEHOLDER.sub("", segment).strip("{}") != _PLACEHOLDER.sub(
+            "", segment
+        ):
             told = f"`{segment}`: one `{{name}}` a segment, of letters, digits and `_`"
     literal = _REST.sub("x", _PLACEHOLDER.sub("x", path))
     if told is None and "{" not in literal and not _canonical(literal):
@@ -193,7 +205,9 @@ def _fields(form: RequestForm) -> tuple[FieldMatch, ...]:
         ("json", form.json),
     )
     return tuple(
-        FieldMatch(place, name, values.folded, values.absent) for place, named in places for name, values in named.items()
+        FieldMatch(place, name, values.folded, values.absent)
+        for place, named in places
+        for name, values in named.items()
     )
 
 
@@ -209,8 +223,14 @@ def _unless(form: UnlessForm, faults: list[Fault]) -> OptOut:
         for name, values in named.items():
             spot = form.spot.child(place).child(name)
             if values.absent or not values.given or any("*" in value for value in values.given):
-                faults.append(spot.fault("an opt-out counts only when it is given: write its documented values, whole"))
+                faults.append(
+                    spot.fault("an opt-out counts only when it is given: write its documented values, whole")
+                )
             fields.append(FieldMatch(place, name, frozenset(values.given), exact=True))
     if not fields and not form.assertion:
-        faults.append(form.spot.fault("write the parameter that opts out, or `assert` with the name of the account fact"))
+        faults.append(
+            form.spot.fault(
+                "write the parameter that opts out, or `assert` with the name of the account fact"
+            )
+        )
     return OptOut(tuple(fields), form.assertion)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import override
 
 _SHOWN = 8
 
@@ -18,6 +19,7 @@ class Fault:
     message: str
     warning: bool = False
 
+    @override
     def __str__(self) -> str:
         """The line that a person reads."""
         position = f":{self.line}:{self.column}" if self.line else ""

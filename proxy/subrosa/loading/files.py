@@ -41,7 +41,11 @@ def read_rules(builtin: Path, extra: tuple[Path, ...], faults: list[Fault]) -> t
         shipped = at == 0
         shown = "rules" if shipped else str(directory)
         if not directory.is_dir():
-            faults.append(Fault(shown, 0, 0, "", f"`{directory}` is no directory: name the directory that holds the rules"))
+            faults.append(
+                Fault(
+                    shown, 0, 0, "", f"`{directory}` is no directory: name the directory that holds the rules"
+                )
+            )
             continue
         for name in _listed(directory, Path(), faults, shown):
             octets = _read(directory / name, f"{shown}/{name.as_posix()}", faults)

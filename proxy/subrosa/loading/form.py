@@ -5,18 +5,11 @@ The same fields give the reader, the JSON schema and the table of keys in rules/
 
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any
+from typing import Any, dataclass_transform
 
 from subrosa.loading.faults import Fault, instead
 from subrosa.loading.nodes import Mapping, kind
 from subrosa.loading.shapes import JsonSchema, Shape, Spot
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """A mapping with known keys, and where it stands."""
-
-    spot: Spot = field(repr=False, compare=False)
 
 
 def key(shape: Shape[Any], about: str, default: object = MISSING, *, name: str = "") -> Any:  # noqa: ANN401
@@ -24,7 +17,24 @@ def key(shape: Shape[Any], about: str, default: object = MISSING, *, name: str =
     metadata = {"shape": shape, "about": about, "name": name}
     if default is MISSING:
         return field(metadata=metadata)
-    return field(default_factory=dict, metadata=metadata) if default == {} else field(default=default, metadata=metadata)
+    return (
+        field(default_factory=dict, metadata=metadata)
+        if default == {}
+        else field(default=default, metadata=metadata)
+    )
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(key,))
+def form[F](cls: type[F]) -> type[F]:
+    """Make a class a form: a frozen dataclass whose fields are made by `key`."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A mapping with known keys, and where it stands."""
+
+    spot: Spot = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +48,9 @@ class Key:
     required: bool
 
 
-def keys(form: type[Form]) -> Iterator[Key]:
+def keys(of: type[Form]) -> Iterator[Key]:
     """The keys of a form, in order."""
-    for one in fields(form):
+    for one in fields(of):
         if "shape" in one.metadata:
             yield _key(one)
 
@@ -60,7 +70,9 @@ class Nested[F: Form]:
     def read(self, spot: Spot, faults: list[Fault]) -> F | None:
         """The form, or None after telling every fault in it."""
         if not isinstance(spot.node, Mapping):
-            faults.append(spot.fault(f"is {kind(spot.node)}: write a mapping with the keys {_names(self.form)}"))
+            faults.append(
+                spot.fault(f"is {kind(spot.node)}: write a mapping with the keys {_names(self.form)}")
+            )
             return None
         sound = True
         known = {one.name: one for one in keys(self.form)}
@@ -91,5 +103,5 @@ class Nested[F: Form]:
         }
 
 
-def _names(form: type[Form]) -> str:
-    return ", ".join(one.name for one in keys(form))
+def _names(of: type[Form]) -> str:
+    return ", ".join(one.name for one in keys(of))

@@ -1,10 +1,8 @@
 """The files of a rules directory, key by key: destinations, rules and profiles, tags, content recognisers."""
 
-from dataclasses import dataclass
-
 from subrosa.facts.body import Kind
 from subrosa.facts.tags import TagFormat
-from subrosa.loading.form import Form, Nested, key
+from subrosa.loading.form import Form, Nested, form, key
 from subrosa.loading.shapes import Count, Day, Flag, ListOf, MapOf, Some, Spot, Text, Tree, Word
 from subrosa.loading.values import VALUES, Values, field_name, header_name, json_path
 from subrosa.policy.policy import Profile
@@ -29,17 +27,23 @@ _FORM = MapOf(VALUES, "form field names to values", field_name)
 _JSON = MapOf(VALUES, "dotted paths to values", json_path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class RequestForm(Form):
     """One form of an operation's request; everything given must hold."""
 
     method: tuple[str, ...] = key(
-        Some(Text("a method such as POST, or `*`", r"\*|[A-Z]+"), "methods"), "method or methods, `*` for any", ()
+        Some(Text("a method such as POST, or `*`", r"\*|[A-Z]+"), "methods"),
+        "method or methods, `*` for any",
+        (),
     )
-    path: str = key(Text("a path such as /v1/files/{id}", "/.*"), "path: `{name}` one segment, `{name...}` the rest", "")
+    path: str = key(
+        Text("a path such as /v1/files/{id}", "/.*"), "path: `{name}` one segment, `{name...}` the rest", ""
+    )
     query: dict[str, Values] = key(_QUERY, "query parameters and the values that count", {})
     header: dict[str, Values] = key(_HEADER, "header fields and the values that count", {})
-    form: dict[str, Values] = key(_FORM, "form fields (urlencoded and multipart) and the values that count", {})
+    form: dict[str, Values] = key(
+        _FORM, "form fields (urlencoded and multipart) and the values that count", {}
+    )
     json: dict[str, Values] = key(_JSON, "dotted paths of a JSON body and the values that count", {})
     aws_target: tuple[str, ...] = key(
         Some(Text("`Prefix.Operation` or `Operation`", r"(?:[A-Za-z0-9_]+\.)?[A-Za-z0-9]+"), "targets"),
@@ -48,7 +52,7 @@ class RequestForm(Form):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class UnlessForm(Form):
     """The opt-out that turns a training-by-default operation into inference: any one of these."""
 
@@ -56,13 +60,15 @@ class UnlessForm(Form):
     header: dict[str, Values] = key(_HEADER, "the header field as documented, given once", {})
     form: dict[str, Values] = key(_FORM, "the form field as documented, given once", {})
     json: dict[str, Values] = key(_JSON, "the JSON value as documented, given once", {})
-    assertion: str = key(FACT, "the account fact to assert in the settings where no request can show it", "", name="assert")
+    assertion: str = key(
+        FACT, "the account fact to assert in the settings where no request can show it", "", name="assert"
+    )
 
 
 _REQUEST = Nested(RequestForm)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class OperationForm(Form):
     """One operation of a provider."""
 
@@ -71,21 +77,27 @@ class OperationForm(Form):
     strength: Strength | None = key(STRENGTH, "how sure that is; required for a training purpose", None)
     hosts: tuple[str, ...] = key(ListOf(HOST, "hosts"), "narrows the provider's hosts for this operation", ())
     request: RequestForm | None = key(_REQUEST, "the request that calls it", None)
-    requests: tuple[RequestForm, ...] = key(ListOf(_REQUEST, "requests"), "the requests, where it has several forms", ())
+    requests: tuple[RequestForm, ...] = key(
+        ListOf(_REQUEST, "requests"), "the requests, where it has several forms", ()
+    )
     unless: UnlessForm | None = key(Nested(UnlessForm), "the opt-out that makes it inference", None)
     carries: Carries | None = key(
         Word("thing carried", Carries, tuple(carries.value for carries in Carries)),
         "what a request without body carries: content, a reference, a query or a token",
         None,
     )
-    body: str = key(Word("body", str, ("object",)), "`object`: the body is a stored object, without fields and tags", "")
+    body: str = key(
+        Word("body", str, ("object",)), "`object`: the body is a stored object, without fields and tags", ""
+    )
     shape: str = key(ERROR_SHAPE, "the error shape that its clients read, where it is not the provider's", "")
     source: tuple[str, ...] = key(Some(SOURCE, "sources"), "where the provider says so; checked", ())
     breaks: str = key(LINE, "who could be hurt by a wrong block; checked", "")
-    reviewed: str = key(Day(), "when it was last compared with its source; the provider's date without it", "")
+    reviewed: str = key(
+        Day(), "when it was last compared with its source; the provider's date without it", ""
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class ReclassifyForm(Form):
     """A user's other opinion on a `likely` or `signal` operation; shown in metrics and evidence."""
 
@@ -100,21 +112,27 @@ class ReclassifyForm(Form):
 _RECLASSIFY = ListOf(Nested(ReclassifyForm), "reclassifications")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class DestinationForm(Form):
     """destinations/<provider>.yaml: one provider, its hosts and its operations."""
 
     provider: str = key(PROVIDER, "the provider's id, the same as the file's name")
     name: str = key(LINE, "the provider's name for people", "")
-    hosts: tuple[str, ...] = key(ListOf(HOST, "hosts"), "canonical hosts; one leading `*.` or `{name}` for a label")
-    dialect: bool = key(Flag(), "true for an API that is spoken on any host; only then may a host be `*`", default=False)
+    hosts: tuple[str, ...] = key(
+        ListOf(HOST, "hosts"), "canonical hosts; one leading `*.` or `{name}` for a label"
+    )
+    dialect: bool = key(
+        Flag(), "true for an API that is spoken on any host; only then may a host be `*`", default=False
+    )
     shape: str = key(ERROR_SHAPE, "the error shape that its clients read", "problem")
     reviewed: str = key(Day(), "when the file was last compared with its sources; checked", "")
-    operations: tuple[OperationForm, ...] = key(ListOf(Nested(OperationForm), "operations"), "what can be called there", ())
+    operations: tuple[OperationForm, ...] = key(
+        ListOf(Nested(OperationForm), "operations"), "what can be called there", ()
+    )
     reclassify: tuple[ReclassifyForm, ...] = key(_RECLASSIFY, "user rules only", ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class RuleForm(Form):
     """One rule."""
 
@@ -130,13 +148,15 @@ class RuleForm(Form):
     when: Spot = key(Tree("a mapping of facts; `all`, `any` and `not` combine"), "the condition")
     why: str = key(LINE, "one sentence for the refusal", "")
     remedy: str = key(LINE, "what would make the transfer pass, where anything would", "")
-    source: tuple[str, ...] = key(Some(SOURCE, "sources"), "where the duty comes from; checked in shipped rules", ())
+    source: tuple[str, ...] = key(
+        Some(SOURCE, "sources"), "where the duty comes from; checked in shipped rules", ()
+    )
     breaks: str = key(LINE, "who could be hurt by a wrong block", "")
     owner: str = key(LINE, "who answers for it; checked on a user's allow", "")
     expires: str = key(Day(), "the last day on which it counts; checked on a user's allow", "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class RulesForm(Form):
     """pledge.yaml, profiles/<profile>.yaml, and a user's rules."""
 
@@ -149,13 +169,13 @@ class RulesForm(Form):
     reclassify: tuple[ReclassifyForm, ...] = key(_RECLASSIFY, "user rules only", ())
 
 
-_TAG_FORMAT = Word("tag format", TagFormat, tuple(form.value for form in TagFormat))
+_TAG_FORMAT = Word("tag format", TagFormat, tuple(one.value for one in TagFormat))
 _NAME = Text("a name")
 _PREFIX_ABOUT = "the beginning of the names; the rest is the tag's key"
 _FORMAT_ABOUT = "how the tags are written; the whole value is one tag without it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class HeaderTagForm(Form):
     """Header fields that carry tags."""
 
@@ -164,7 +184,7 @@ class HeaderTagForm(Form):
     format: TagFormat = key(_TAG_FORMAT, _FORMAT_ABOUT, TagFormat.VALUE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class QueryTagForm(Form):
     """Query parameters that carry tags."""
 
@@ -173,7 +193,7 @@ class QueryTagForm(Form):
     format: TagFormat = key(_TAG_FORMAT, _FORMAT_ABOUT, TagFormat.VALUE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class FormTagForm(Form):
     """Form fields that carry tags."""
 
@@ -182,7 +202,7 @@ class FormTagForm(Form):
     format: TagFormat = key(_TAG_FORMAT, _FORMAT_ABOUT, TagFormat.VALUE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class JsonTagForm(Form):
     """Places in JSON bodies that carry tags."""
 
@@ -190,18 +210,22 @@ class JsonTagForm(Form):
     tag_key: str = key(_NAME, "the tag's key, where it is not the member's own name", "", name="key")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class XmlTagForm(Form):
     """XML bodies that carry tags."""
 
-    root: str = key(Text("an element's name", "[A-Za-z][A-Za-z0-9._-]*"), "the local name of the root element")
+    root: str = key(
+        Text("an element's name", "[A-Za-z][A-Za-z0-9._-]*"), "the local name of the root element"
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class CarriersForm(Form):
     """Where tags stand."""
 
-    headers: tuple[HeaderTagForm, ...] = key(ListOf(Nested(HeaderTagForm), "carriers"), "in header fields", ())
+    headers: tuple[HeaderTagForm, ...] = key(
+        ListOf(Nested(HeaderTagForm), "carriers"), "in header fields", ()
+    )
     query: tuple[QueryTagForm, ...] = key(ListOf(Nested(QueryTagForm), "carriers"), "in the query", ())
     forms: tuple[FormTagForm, ...] = key(ListOf(Nested(FormTagForm), "carriers"), "in form fields", ())
     json: tuple[JsonTagForm, ...] = key(ListOf(Nested(JsonTagForm), "carriers"), "in JSON bodies", ())
@@ -211,12 +235,14 @@ class CarriersForm(Form):
 _TERMS = ListOf(Text("a term"), "terms")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class VocabularyForm(Form):
     """What tags mean; every spelling of a term is the same term."""
 
     compound: tuple[str, ...] = key(_TERMS, "terms that say training under any key; `key=value` too", ())
-    bare: tuple[str, ...] = key(_TERMS, "words that say it only under a purpose key and beside a companion", ())
+    bare: tuple[str, ...] = key(
+        _TERMS, "words that say it only under a purpose key and beside a companion", ()
+    )
     purpose_keys: tuple[str, ...] = key(_TERMS, "keys under which a bare word counts", ())
     companions: tuple[str, ...] = key(_TERMS, "words of another tag that make a bare word count", ())
     protected: tuple[str, ...] = key(_TERMS, "terms that forbid training; `key=value` too", ())
@@ -224,7 +250,7 @@ class VocabularyForm(Form):
     content_values: tuple[str, ...] = key(_TERMS, "values that say meeting content under these keys", ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class TagsForm(Form):
     """tags.yaml: where tags stand and what they mean; a user's file adds to the shipped one."""
 
@@ -233,7 +259,7 @@ class TagsForm(Form):
     vocabulary: VocabularyForm | None = key(Nested(VocabularyForm), "what they mean", None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class MagicForm(Form):
     """Octets at a fixed place."""
 
@@ -241,22 +267,32 @@ class MagicForm(Form):
     hex: str = key(Text("octets in hex such as `66747970`", "(?:[0-9a-fA-F]{2})+"), "the octets in hex")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class RecogniserForm(Form):
     """One way to know content: by its name, or by its first octets."""
 
     id: str = key(Text("an id such as `zoom-recording-name`", "[a-z0-9]+(?:-[a-z0-9]+)*"), "unique")
-    says: str = key(Word("statement", str, ("meeting", "media")), "`meeting`: it is meeting content; `media`: a file type")
-    names: tuple[str, ...] = key(ListOf(Text("a regular expression"), "expressions"), "RE2, on the object's name", ())
-    magic: tuple[MagicForm, ...] = key(ListOf(Nested(MagicForm), "octets"), "octets near the beginning, all of these; with `text` both must hold", ())
+    says: str = key(
+        Word("statement", str, ("meeting", "media")), "`meeting`: it is meeting content; `media`: a file type"
+    )
+    names: tuple[str, ...] = key(
+        ListOf(Text("a regular expression"), "expressions"), "RE2, on the object's name", ()
+    )
+    magic: tuple[MagicForm, ...] = key(
+        ListOf(Nested(MagicForm), "octets"),
+        "octets near the beginning, all of these; with `text` both must hold",
+        (),
+    )
     text: str = key(Text("a regular expression"), "RE2, on the first part of the text", "")
     source: tuple[str, ...] = key(Some(SOURCE, "sources"), "where the form is described; checked", ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@form
 class ContentForm(Form):
     """content/<kind>.yaml: how one kind of content is recognised."""
 
     kind: Kind = key(Word("content kind", Kind, tuple(one.value for one in Kind)), "the kind")
     reviewed: str = key(Day(), "when the file was last compared with its sources; checked", "")
-    recognisers: tuple[RecogniserForm, ...] = key(ListOf(Nested(RecogniserForm), "recognisers"), "any of them is enough")
+    recognisers: tuple[RecogniserForm, ...] = key(
+        ListOf(Nested(RecogniserForm), "recognisers"), "any of them is enough"
+    )

@@ -163,7 +163,9 @@ class _Builder:
         self._place(node)
         self.stack.append(_Open(node))
         if len(self.stack) == MOST_DEPTH + 1:
-            self.faults.append(Fault(self.file, node.line, node.column, "", f"is nested deeper than {MOST_DEPTH}"))
+            self.faults.append(
+                Fault(self.file, node.line, node.column, "", f"is nested deeper than {MOST_DEPTH}")
+            )
             self.broken = True
 
     def _place(self, node: Node) -> None:
@@ -203,4 +205,4 @@ class _Builder:
 
 def _at(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
-    return mark.line + 1, mark.column + 1
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

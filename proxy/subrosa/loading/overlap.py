@@ -30,7 +30,9 @@ def fields_meet(first: tuple[FieldMatch, ...], second: tuple[FieldMatch, ...]) -
     """Whether no field that both ask for keeps them apart."""
     others = {(match.place, match.name): match for match in second}
     return all(
-        _values_meet(match, others[match.place, match.name]) for match in first if (match.place, match.name) in others
+        _values_meet(match, others[match.place, match.name])
+        for match in first
+        if (match.place, match.name) in others
     )
 
 

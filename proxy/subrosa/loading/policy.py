@@ -11,11 +11,12 @@ from subrosa.loading.draft import Draft, ReadRule
 from subrosa.loading.faults import Fault, RuleErrors
 from subrosa.loading.files import read_rules
 from subrosa.loading.inputs import PolicyInputs
+from subrosa.loading.kindtable import build_kinds
 from subrosa.loading.nodes import plain
 from subrosa.loading.rulebook import build_rule
 from subrosa.loading.semantics import check_names, check_shadows, check_whole
 from subrosa.loading.statements import check_assertions, declare, reclassify
-from subrosa.loading.tables import TagFile, build_kinds, build_tags
+from subrosa.loading.tagtable import TagFile, build_tags
 from subrosa.policy.index import Index
 from subrosa.policy.policy import Policy, precedence
 from subrosa.policy.rules import Rule
@@ -81,7 +82,9 @@ def build(draft: Draft, generation: int) -> Policy:
         guarded=inputs.guarded,
         declared=declared.by_host,
         asserted=inputs.asserted,
-        reviewed=min((one.operation.reviewed for one in draft.operations() if one.operation.reviewed), default=""),
+        reviewed=min(
+            (one.operation.reviewed for one in draft.operations() if one.operation.reviewed), default=""
+        ),
     )
 
 
@@ -97,7 +100,9 @@ def _read_providers(draft: Draft) -> None:
         draft.providers[one.form.provider] = entry
         for form in one.form.operations:
             if form.id in first:
-                draft.faults.append(form.spot.child("id").fault(f"operation `{form.id}` stands in {first[form.id]} already"))
+                draft.faults.append(
+                    form.spot.child("id").fault(f"operation `{form.id}` stands in {first[form.id]} already")
+                )
             first.setdefault(form.id, f"{form.spot.file}:{form.spot.node.line}")
 
 
@@ -106,7 +111,9 @@ def _read_rules(draft: Draft) -> None:
     for one in draft.shelf.rules:
         for form in one.form.rules:
             if form.id in first:
-                draft.faults.append(form.spot.child("id").fault(f"rule `{form.id}` stands in {first[form.id]} already"))
+                draft.faults.append(
+                    form.spot.child("id").fault(f"rule `{form.id}` stands in {first[form.id]} already")
+                )
                 continue
             first[form.id] = f"{form.spot.file}:{form.spot.node.line}"
             rule = build_rule(form, one.form, draft.faults, builtin=one.file.builtin)
@@ -121,7 +128,9 @@ def _active(draft: Draft) -> Iterator[Rule]:
             continue
         if read.form.expires and read.form.expires < draft.inputs.today:
             draft.expired.append(read.rule.id)
-            message = f"rule `{read.rule.id}` expired on {read.form.expires}: it is ignored; renew or remove it"
+            message = (
+                f"rule `{read.rule.id}` expired on {read.form.expires}: it is ignored; renew or remove it"
+            )
             draft.faults.append(read.form.spot.child("expires").fault(message, warning=True))
             continue
         yield read.rule
@@ -131,7 +140,11 @@ def _digest(draft: Draft) -> str:
     """sha256 over the content of all files, comments and layout aside, and over the inputs."""
     inputs = draft.inputs
     content = {
-        "files": {file.name: plain(draft.shelf.nodes[file.name]) for file in draft.files if file.name in draft.shelf.nodes},
+        "files": {
+            file.name: plain(draft.shelf.nodes[file.name])
+            for file in draft.files
+            if file.name in draft.shelf.nodes
+        },
         "profile": inputs.profile.value,
         "observe": inputs.observe,
         "sources": _stated(inputs.sources),

@@ -24,13 +24,23 @@ def build_rule(form: RuleForm, book: RulesForm, faults: list[Fault], *, builtin:
     if not builtin:
         _check_user(form, faults)
     if form.default and book.profile is None:
-        faults.append(form.spot.child("default").fault("`default: true` belongs into a profile: profiles/<profile>.yaml"))
+        faults.append(
+            form.spot.child("default").fault(
+                "`default: true` belongs into a profile: profiles/<profile>.yaml"
+            )
+        )
     if form.verdict is Outcome.ALLOW and (form.default or form.sealed):
-        faults.append(form.spot.child("verdict").fault("an allow is neither sealed nor a default: write `verdict: block`"))
+        faults.append(
+            form.spot.child("verdict").fault(
+                "an allow is neither sealed nor a default: write `verdict: block`"
+            )
+        )
     if form.sealed and form.default:
         faults.append(form.spot.child("default").fault("a sealed rule is asked first: leave `default` away"))
     if form.reason is not None and (form.reason is Reason.ALLOWED) != (form.verdict is Outcome.ALLOW):
-        faults.append(form.spot.child("reason").fault(f"`{form.reason}` is no reason of a rule that {form.verdict}s"))
+        faults.append(
+            form.spot.child("reason").fault(f"`{form.reason}` is no reason of a rule that {form.verdict}s")
+        )
     if form.verdict is Outcome.BLOCK and not form.why:
         faults.append(form.spot.fault("`why` is missing: one sentence that the refusal tells"))
     when = _condition(form, faults)
@@ -50,11 +60,17 @@ def build_rule(form: RuleForm, book: RulesForm, faults: list[Fault], *, builtin:
 def _check_user(form: RuleForm, faults: list[Fault]) -> None:
     family = form.id.partition(".")[0]
     if family in RESERVED:
-        faults.append(form.spot.child("id").fault(f"`{family}.` is the gateway's own: begin with a name of yours, `corp.…`"))
+        faults.append(
+            form.spot.child("id").fault(
+                f"`{family}.` is the gateway's own: begin with a name of yours, `corp.…`"
+            )
+        )
     if form.sealed:
         faults.append(form.spot.child("sealed").fault("only shipped rules are sealed: leave `sealed` away"))
     if form.reason not in (None, Reason.USER_RULE, Reason.ALLOWED):
-        faults.append(form.spot.child("reason").fault(f"`{form.reason}` is a shipped rule's reason: write `user-rule`"))
+        faults.append(
+            form.spot.child("reason").fault(f"`{form.reason}` is a shipped rule's reason: write `user-rule`")
+        )
 
 
 def _rank(form: RuleForm) -> Rank:

@@ -26,7 +26,10 @@ def check_whole(draft: Draft) -> None:
         if read is None or not read.builtin or read.rule.rank is not Rank.SEALED:
             _missing(draft, f"`{rule_id}` is not sealed in `{builtin}`: the pledge is not whole")
     if not any(one.file.builtin and one.form.profile is draft.inputs.profile for one in draft.shelf.rules):
-        _missing(draft, f"profiles/{draft.inputs.profile}.yaml is missing in `{builtin}`: write `rules: []` at least")
+        _missing(
+            draft,
+            f"profiles/{draft.inputs.profile}.yaml is missing in `{builtin}`: write `rules: []` at least",
+        )
     if not any(one.file.builtin for one in draft.shelf.tags):
         _missing(draft, f"tags.yaml is missing in `{builtin}`: without it no tag is read")
     if not any(provider.builtin for provider in draft.providers.values()):
@@ -48,7 +51,9 @@ def check_names(draft: Draft) -> None:
         for fact, spot in _named(read.form.when):
             words = known[fact]()
             if isinstance(spot.node, Scalar) and spot.node.text not in words:
-                draft.faults.append(spot.fault(f"`{spot.node.text}` is no {fact}: {instead(spot.node.text, words)}"))
+                draft.faults.append(
+                    spot.fault(f"`{spot.node.text}` is no {fact}: {instead(spot.node.text, words)}")
+                )
 
 
 def _named(spot: Spot) -> Iterator[tuple[str, Spot]]:

@@ -49,8 +49,13 @@ class Spot:
 class Shape[T](Protocol):
     """Reads one node."""
 
-    def read(self, spot: Spot, faults: list[Fault]) -> T | None: ...
-    def schema(self) -> JsonSchema: ...
+    def read(self, spot: Spot, faults: list[Fault]) -> T | None:
+        """The value, or None after telling why there is none."""
+        ...
+
+    def schema(self) -> JsonSchema:
+        """Its JSON schema."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,10 @@ class Text:
 
     def schema(self) -> JsonSchema:
         """Its JSON schema."""
-        return {"type": "string", **({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {"minLength": 1})}
+        return {
+            "type": "string",
+            **({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {"minLength": 1}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +181,20 @@ class ListOf[T]:
             faults.append(spot.fault(f"is {kind(spot.node)}: write a list of {self.what}"))
             return None
         if len(spot.node.items) < self.least:
-            faults.append(spot.fault(f"is an empty list: write at least one of {self.what}, or leave the key away"))
+            faults.append(
+                spot.fault(f"is an empty list: write at least one of {self.what}, or leave the key away")
+            )
             return None
         items = (self.of.read(spot.item(at), faults) for at in range(len(spot.node.items)))
         return tuple(item for item in items if item is not None)
 
     def schema(self) -> JsonSchema:
         """Its JSON schema."""
-        return {"type": "array", "items": self.of.schema(), **({"minItems": self.least} if self.least else {})}
+        return {
+            "type": "array",
+            "items": self.of.schema(),
+            **({"minItems": self.least} if self.least else {}),
+        }
 
 
 @dataclass(frozen=True, slots=True)

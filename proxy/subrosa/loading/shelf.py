@@ -68,16 +68,26 @@ class Shelf:
 def _form_of(file: File, node: Node, faults: list[Fault]) -> type[Form] | None:
     spot = Spot(file.shown, node)
     if not isinstance(node, Mapping):
-        faults.append(spot.fault(f"is {kind(node)}: a rules file is a mapping that holds `rules`, `provider` or the like"))
+        faults.append(
+            spot.fault(
+                f"is {kind(node)}: a rules file is a mapping that holds `rules`, `provider` or the like"
+            )
+        )
         return None
     for name, form in _KNOWN_BY.items():
         if name in node.entries:
             return form
     first = next(iter(node.entries), "")
-    faults.append(spot.fault(f"nothing tells what this file holds, `{first}` does not: {instead(first, _KNOWN_BY)}"))
+    faults.append(
+        spot.fault(f"nothing tells what this file holds, `{first}` does not: {instead(first, _KNOWN_BY)}")
+    )
     return None
 
 
 def _check_stem(file: File, spot: Spot, key: str, given: str, faults: list[Fault]) -> None:
     if file.stem != given:
-        faults.append(spot.child(key).fault(f"`{given}` is not the file's name: write `{file.stem}`, or rename the file"))
+        faults.append(
+            spot.child(key).fault(
+                f"`{given}` is not the file's name: write `{file.stem}`, or rename the file"
+            )
+        )

@@ -35,7 +35,9 @@ def declare(draft: Draft) -> Declarations:
             draft.faults.append(Fault(SETTINGS, 0, 0, f"{where}.expires", message, warning=True))
             continue
         if by_host.set(one.host, one) is not one:
-            draft.faults.append(Fault(SETTINGS, 0, 0, f"{where}.host", f"`{one.host.text}` is declared twice"))
+            draft.faults.append(
+                Fault(SETTINGS, 0, 0, f"{where}.host", f"`{one.host.text}` is declared twice")
+            )
             continue
         entries += _spoken(draft, one, where)
     return Declarations(by_host, tuple(entries))
@@ -56,15 +58,23 @@ def _spoken(draft: Draft, one: Declared, where: str) -> Iterator[Entry]:
 
 def reclassify(draft: Draft) -> None:
     """Replace the operations that user rules re-classify."""
-    known = {entry.operation.id: (name, entry) for name, provider in draft.providers.items() for entry in provider.operations}
+    known = {
+        entry.operation.id: (name, entry)
+        for name, provider in draft.providers.items()
+        for entry in provider.operations
+    }
     done: set[str] = set()
     forms = [(one.file.builtin, form) for one in draft.shelf.rules for form in one.form.reclassify]
     forms += [(one.file.builtin, form) for one in draft.shelf.destinations for form in one.form.reclassify]
     for builtin, form in forms:
         if builtin:
-            draft.faults.append(form.spot.fault("shipped rules re-classify nothing: change the operation itself"))
+            draft.faults.append(
+                form.spot.fault("shipped rules re-classify nothing: change the operation itself")
+            )
         elif form.operation in done:
-            draft.faults.append(form.spot.child("operation").fault(f"`{form.operation}` is re-classified twice"))
+            draft.faults.append(
+                form.spot.child("operation").fault(f"`{form.operation}` is re-classified twice")
+            )
         elif form.operation not in known:
             message = f"`{form.operation}` is no operation of the catalogue: {instead(form.operation, known)}"
             draft.faults.append(form.spot.child("operation").fault(message))
@@ -82,7 +92,7 @@ def _take(draft: Draft, form: ReclassifyForm, name: str, entry: Catalogued) -> N
         return
     if form.expires < draft.inputs.today:
         draft.expired.append(operation.id)
-        message = f"the re-classification of `{operation.id}` expired on {form.expires}: it is ignored; renew or remove it"
+        message = f"`{operation.id}`: this expired on {form.expires} and is ignored; renew or remove it"
         draft.faults.append(form.spot.child("expires").fault(message, warning=True))
         return
     changed = replace(entry, operation=_changed(operation, form))

@@ -47,7 +47,9 @@ class _Values:
             if node.null:
                 absent = True
             elif "*" in node.text[:-1]:
-                faults.append(here.fault(f"`{node.text}` has a `*` inside: one `*` at the end matches by prefix"))
+                faults.append(
+                    here.fault(f"`{node.text}` has a `*` inside: one `*` at the end matches by prefix")
+                )
                 return None
             else:
                 given.append(node.text)
@@ -81,5 +83,7 @@ def field_name(name: str) -> str:
 def json_path(path: str) -> str:
     """A dotted path in lower case."""
     if _JSON_PATH.fullmatch(path) is None:
-        raise ValueError(f"`{path}` is no path: write keys with dots between, `[]` for any index, `*` for any key")
+        raise ValueError(
+            f"`{path}` is no path: write keys with dots between, `[]` for any index, `*` for any key"
+        )
     return path.casefold()
