@@ -22,6 +22,7 @@ Plain words are chosen where the standards differ among themselves; an exporter 
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from subrosa.effects.words import verdict_word
 from subrosa.policy.decision import Decision, TransferOutcome
@@ -106,7 +107,13 @@ def outcome_record(outcome: TransferOutcome, now: float) -> Record:
 
 def timestamp(now: float) -> str:
     """Unix time as RFC 3339 in UTC, to the microsecond."""
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    micros = int(now * 1_000_000)
+    return f"{_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote
 
 from subrosa.effects.records import Record
-from subrosa.effects.secrets import HARMLESS, KNOWN, is_public, is_secret, is_secret_name, looks_random
+from subrosa.effects.secrets import HARMLESS, KNOWN, LEAST, is_public, is_secret, is_secret_name, looks_random
 from subrosa.facts.tags import Vocabulary, canonical
 
 REDACTED = "[redacted]"
@@ -64,16 +65,25 @@ def redact_query(query: str) -> str:
 
 def _parameter(piece: str) -> str:
     raw_name, mark, raw_value = piece.partition("=")
-    name, value = _plain(raw_name), _plain(raw_value)
+    name = _plain(raw_name)
     shown = REDACTED if is_secret(name) else raw_name
-    if not value:
+    if not raw_value:
         return shown + mark
-    if is_secret_name(name) and name not in HARMLESS:
+    harmless = name in HARMLESS
+    if not harmless and is_secret_name(name):
         return f"{shown}={REDACTED}"
-    hidden = KNOWN.search(value) or _USERINFO.search(value) or _PARAMETER.search(value)
-    if hidden or (name not in HARMLESS and looks_random(value)):
+    value = _plain(raw_value)
+    if _hides_secret(value) or (not harmless and looks_random(value)):
         return f"{shown}={REDACTED}"
     return shown + mark + raw_value
+
+
+def _hides_secret(value: str) -> bool:
+    return (
+        (len(value) >= LEAST and KNOWN.search(value) is not None)
+        or ("@" in value and _USERINFO.search(value) is not None)
+        or ("=" in value and _PARAMETER.search(value) is not None)
+    )
 
 
 def _plain(text: str) -> str:
@@ -108,6 +118,7 @@ _PLACES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("make.com", re.compile(r"/(.+)")),
 )  # fmt: skip
 """Host (or any) and the part of a path that opens a door; whatever looks opaque there goes, the words stay."""
+_DOOR_HOSTS = tuple(place for place, _ in _PLACES if place)
 _WORD = re.compile(r"[a-z]+(?:[-_][a-z]+)*|v?\d{1,10}|[TBC][A-Z0-9]{8,11}")
 _QUIET = re.compile(r"(?:/[^/;@%:]{0,15})+")
 _DOORS = re.compile(
@@ -120,26 +131,26 @@ _MATRIX = re.compile(r";([^;=/]+)=([^;/]+)")
 
 def redact_path(path: str, host: str = "") -> str:
     """A path in which segments that are tokens are gone; ids, digests and object names stay."""
-    if _QUIET.fullmatch(path) and not _DOORS.search(path) and not _door_host(host):
+    opens = host.endswith(_DOOR_HOSTS) or _DOORS.search(path) is not None
+    if not opens and _QUIET.fullmatch(path):
         return path
-    for place, pattern in _PLACES:
-        if host == place or host.endswith("." + place) or not place:
+    for place, pattern in _PLACES if opens else ():
+        if not place or host == place or host.endswith("." + place):
             match = pattern.search(path)
             if match is not None:
                 path = path[: match.start(1)] + _opaque(match[1]) + path[match.end(1) :]
     return "/".join([_segment(segment) for segment in path.split("/")])
 
 
-def _door_host(host: str) -> bool:
-    return any(place and (host == place or host.endswith("." + place)) for place, _ in _PLACES)
-
-
 def _opaque(rest: str) -> str:
     return "/".join([part if _WORD.fullmatch(part) or not part else REDACTED for part in rest.split("/")])
 
 
+_LOUD = frozenset(";@:%")
+
+
 def _segment(segment: str) -> str:
-    if segment == REDACTED or not segment:
+    if segment == REDACTED or (len(segment) < LEAST and _LOUD.isdisjoint(segment)):
         return segment
     plain = _plain(segment)
     if is_public(plain):
@@ -215,7 +226,12 @@ _SLUG = re.compile(r"[a-z][a-z0-9._-]{0,39}")
 
 def _media_type(value: str) -> str:
     kind = value.partition(";")[0].strip()
-    return kind if _MEDIA_TYPE.fullmatch(kind) and not is_secret(kind) else _length(value)
+    return kind if _is_media_type(kind) else _length(value)
+
+
+@lru_cache(maxsize=1024)
+def _is_media_type(kind: str) -> bool:
+    return _MEDIA_TYPE.fullmatch(kind) is not None and not is_secret(kind)
 
 
 def _method(value: str) -> str:

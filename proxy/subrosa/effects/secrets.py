@@ -1,6 +1,7 @@
 """What a secret looks like: names of parameters, known prefixes, JWTs, places in paths, and plain randomness."""
 
 import re
+from functools import lru_cache
 
 _NAME_PARTS = re.compile(
     r"token|secret|passw|passphrase|passcode|signature|credential|apikey|accesskey|privatekey|authkey|sharedkey"
@@ -39,6 +40,7 @@ KNOWN = re.compile(
 )
 """Tokens that say by their own prefix what they are."""
 
+_LEAST_RUN = 32
 _RUN = re.compile(r"[0-9A-Za-z_+/=.~-]{32,}")
 _BETWEEN = re.compile(r"[_+/=.~-]+")
 _CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[A-Za-z])")
@@ -52,6 +54,7 @@ _PUBLIC = re.compile(
 """Identifiers that paths are made of; what they name is not secret, and evidence would be poor without them."""
 
 
+@lru_cache(maxsize=2048)
 def is_secret_name(name: str) -> bool:
     """Whether a parameter of this name holds a secret, in any spelling of the name."""
     folded = _SEPARATORS.sub("", name.lower())
@@ -60,6 +63,8 @@ def is_secret_name(name: str) -> bool:
 
 def looks_random(text: str) -> bool:
     """Whether some stretch of at least 32 characters looks like base64, base32 or hex rather than words."""
+    if len(text) < _LEAST_RUN:
+        return False
     for match in _RUN.finditer(text):
         run = _BETWEEN.sub("", match[0])
         if len(_CHANGE.findall(run)) >= _LEAST_CHANGES * len(run):
@@ -69,10 +74,11 @@ def looks_random(text: str) -> bool:
 
 def is_secret(text: str) -> bool:
     """Whether a value on its own looks like a token."""
-    return KNOWN.search(text) is not None or (len(text) >= _LEAST and looks_random(text))
+    return len(text) >= LEAST and (KNOWN.search(text) is not None or looks_random(text))
 
 
-_LEAST = 32
+LEAST = 14
+"""No known form of token is shorter."""
 
 
 def is_public(segment: str) -> bool:
