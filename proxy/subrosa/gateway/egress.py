@@ -153,10 +153,8 @@ class Egress:
 
 
 def _detail(authority: Authority, address: Address, found: AddressClass) -> str:
-    what = f"{'an' if found.value[0] in 'aeiou' else 'a'} {found.value} address"
-    told = (
-        f"{authority} is {what}" if authority.host.address else f"{authority} resolves to {address}, {what}"
-    )
+    where = str(authority) if authority.host.address else f"{authority} resolves to {address}, which"
+    told = f"{where} is not public ({found.value})"
     if found in _NEVER:
         return told
     return f"{told}; the gateway's option --allow-private {address}/{address.max_prefixlen} would let it pass"
