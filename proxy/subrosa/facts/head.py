@@ -129,7 +129,10 @@ def _destination(raw: RawHead, index: Index) -> tuple[str, Authority, Path, Quer
     if not target.startswith(b"/"):
         absolute = None if raw.version == "HTTP/2" else _ABSOLUTE.fullmatch(target)
         if absolute is None:
-            raise HeadError(HeadFault.TARGET, f"target {quoted(target)} is neither a path nor an http URI")
+            raise HeadError(
+                HeadFault.TARGET,
+                f"target {quoted(target.partition(b'?')[0])} is neither a path nor an http URI",
+            )
         scheme, named, target = absolute[1].decode("ascii").lower(), absolute[2], absolute[3]
         target = target if target.startswith(b"/") else b"/" + target
     if scheme not in _PORTS:

@@ -5,7 +5,7 @@ and policy refuses marked ones where a rule has to know which operation a path m
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import override
 from urllib.parse import quote, unquote_to_bytes
 
@@ -133,19 +133,14 @@ def _lenient(segment: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query (RFC 3986 3.4) as the pairs of application/x-www-form-urlencoded, in order, decoded once."""
+    """A query (RFC 3986 3.4) as the pairs of application/x-www-form-urlencoded, in order, decoded once.
+
+    ``ambiguity`` says that servers differ about it; ``detail`` says how, without its text, which may hold secrets.
+    """
 
     pairs: tuple[tuple[str, str], ...] = ()
     ambiguity: Ambiguity | None = None
     detail: str = ""
-    _spellings: dict[str, tuple[str, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def __post_init__(self) -> None:
-        for name, _ in self.pairs:
-            folded = fold_name(name)
-            self._spellings[folded] = (*self._spellings.get(folded, ()), name)
 
     @classmethod
     def parse(cls, raw: bytes | str | None) -> "Query":
@@ -159,8 +154,8 @@ class Query:
             return NO_QUERY
         text, broken = (raw, False) if isinstance(raw, str) else _decode(raw)
         if _FORBIDDEN_IN_QUERY.search(text):
-            raise UnreadableError(Ambiguity.BAD_SYNTAX, f"query {quoted(raw)} holds a raw control character")
-        return _parse_query(raw, text, broken=broken)
+            raise UnreadableError(Ambiguity.BAD_SYNTAX, "the query holds a raw control character")
+        return _parse_query(text, broken=broken)
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """The values of every parameter with exactly this name.
@@ -168,10 +163,14 @@ class Query:
         Raises UnreadableError when a twin is there, a name that some servers take for this one (other
         case, blanks around it, ``[]`` behind it).
         """
-        spellings = self._spellings.get(fold_name(name), ())
-        if any(spelling != name for spelling in spellings):
-            raise UnreadableError(Ambiguity.CONFLICT, f"query parameter {quoted(name)} has a twin")
-        return tuple(value for key, value in self.pairs if key == name) if spellings else ()
+        values: list[str] = []
+        folded = fold_name(name) if self.pairs else ""
+        for key, value in self.pairs:
+            if key == name:
+                values.append(value)
+            elif fold_name(key) == folded:
+                raise UnreadableError(Ambiguity.CONFLICT, f"query parameter {quoted(name)} has a twin")
+        return tuple(values)
 
     def one(self, name: str) -> str | None:
         """The only value of this parameter, or None without it; raises UnreadableError for two, or for a twin."""
@@ -193,7 +192,7 @@ def fold_name(name: str) -> str:
     return (plain.partition("[")[0].rstrip() or plain).casefold()
 
 
-def _parse_query(raw: bytes | str, text: str, *, broken: bool) -> Query:
+def _parse_query(text: str, *, broken: bool) -> Query:
     ambiguity: Ambiguity | None = None
     detail = ""
     pairs: list[tuple[str, str]] = []
@@ -206,7 +205,7 @@ def _parse_query(raw: bytes | str, text: str, *, broken: bool) -> Query:
         pairs.append((name, value))
         if doubt is not None:
             ambiguity, detail = doubt
-    return Query(tuple(pairs), ambiguity, f"query {quoted(raw)} {detail}" if ambiguity else "")
+    return Query(tuple(pairs), ambiguity, f"the query {detail}" if ambiguity else "")
 
 
 def _pair(piece: str) -> tuple[str, str, tuple[Ambiguity, str] | None]:
