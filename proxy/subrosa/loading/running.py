@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import override
+from typing import Protocol, override
 
 from subrosa.facts.body import KindFound
 from subrosa.facts.head import HeadError, HeadFault, RawHead, check_head
@@ -11,7 +11,7 @@ from subrosa.facts.hosts import Authority
 from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
-from subrosa.loading.cases import Case, KindCase
+from subrosa.loading.cases import Case, KindCase, Lines
 from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.policy import load
 from subrosa.policy.inspection import Inspection
@@ -21,7 +21,14 @@ from subrosa.policy.verdict import Reason, Verdict, refusal
 
 PIECE = 7
 """Octets of a piece in the second run; small and odd, so that every boundary is cut somewhere."""
-HEAD_RULE = "guard.head"
+_HEAD_RULES = {
+    HeadFault.AUTHORITY_MISMATCH: (Reason.AUTHORITY, "guard.authority-mismatch"),
+    HeadFault.UPGRADE: (Reason.PROTOCOL, "guard.protocol"),
+    HeadFault.FRAMING: (Reason.HEAD, "guard.framing"),
+    HeadFault.TRAILER: (Reason.HEAD, "guard.framing"),
+}
+_HEAD = (Reason.HEAD, "guard.head")
+"""How the gateway tells a head that the head check refuses."""
 
 type PolicyFor = Callable[[Case], Policy]
 
@@ -91,23 +98,43 @@ def verdict_of(policy: Policy, case: Case, piece: int = 0) -> Verdict:
     return inspection.end()
 
 
-def inspect(policy: Policy, case: Case) -> tuple[Inspection | None, Verdict]:
+class Sent(Protocol):
+    """What of a case is sent; `Case` is one, and so is any request that is to be judged without sending it."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+
+    @property
+    def url(self) -> str:
+        """The URL as sent."""
+
+    @property
+    def lines(self) -> Lines:
+        """Header lines, without Host and framing where those are to be the usual ones."""
+
+    @property
+    def body(self) -> bytes:
+        """The body's octets."""
+
+
+def inspect(policy: Policy, case: Sent) -> tuple[Inspection | None, Verdict]:
     """An inspection that has taken the case's head, or None and the refusal of that head."""
     try:
         authority, raw = raw_head(case)
         head: RequestHead = check_head(raw)
     except HeadError as error:
-        reason = Reason.AUTHORITY if error.reason_code is HeadFault.AUTHORITY_MISMATCH else Reason.HEAD
-        return None, refusal(reason, HEAD_RULE, Stage.HEAD, error.detail, status=error.status)
+        reason, rule = _HEAD_RULES.get(error.reason_code, _HEAD)
+        return None, refusal(reason, rule, Stage.HEAD, error.detail, status=error.status)
     except UnreadableError as error:
-        return None, refusal(Reason.HEAD, HEAD_RULE, Stage.HEAD, error.detail)
+        return None, refusal(*_HEAD, Stage.HEAD, error.detail)
     client = ClientFacts(listener="explicit:8080", address=ip_address("127.0.0.1"))
     tls = TlsFacts(sni=raw.sni) if raw.tls else None
     inspection = Inspection(policy, ConnectFacts(client=client, target=authority if raw.tls else None), tls)
     return inspection, inspection.head(head)
 
 
-def raw_head(case: Case) -> tuple[Authority, RawHead]:
+def raw_head(case: Sent) -> tuple[Authority, RawHead]:
     """The case's head as a proxy reads it: through CONNECT and TLS for https, in absolute form for http."""
     scheme, _, rest = case.url.partition("://")
     named, slash, path = _split(rest)
@@ -169,7 +196,7 @@ def _shown(verdict: Verdict) -> str:
 def run_kind_case(policy: Policy, case: KindCase) -> Failure | None:
     """Ask the recognisers for a name and content; None when exactly the expected ones know it."""
     wanted = set(case.expect)
-    found = {one.by for one in _recognised(policy, case) if one.by in wanted or one.kind.value == case.kind}
+    found = {one.by for one in recognised(policy, case) if one.by in wanted or one.kind.value == case.kind}
     if found == wanted:
         return None
     missing = tuple(f"`{name}` does not recognise it" for name in sorted(wanted - found))
@@ -177,7 +204,8 @@ def run_kind_case(policy: Policy, case: KindCase) -> Failure | None:
     return Failure(f"{case.file}:{case.line}: {case.name}", (*missing, *extra))
 
 
-def _recognised(policy: Policy, case: KindCase) -> Iterator[KindFound]:
+def recognised(policy: Policy, case: KindCase) -> Iterator[KindFound]:
+    """What the recognisers say of a case's name and content."""
     if case.filename:
         yield from policy.kinds.by_name(case.filename)
     if case.octets:

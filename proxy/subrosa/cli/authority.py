@@ -1,0 +1,55 @@
+"""`subrosa ca` and `subrosa user`: the CA that clients must trust, and lines for the password file."""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from subrosa.cli.options import Config, settings_of
+from subrosa.cli.output import fail, out
+from subrosa.gateway import auth, ca
+
+app = typer.Typer(help="The CA that clients must trust.", no_args_is_help=True, rich_markup_mode=None)
+type State = Annotated[
+    Path | None, typer.Option("--state-dir", help="Where the CA is kept.", metavar="D", show_default=False)
+]
+
+
+def _paths(config: Path | None, state_dir: Path | None) -> ca.CaPaths:
+    settings = settings_of(config, {"state_dir": state_dir})
+    try:
+        return ca.ensure(settings.state_dir)
+    except ca.CaError as fault:
+        raise typer.Exit(fail([str(fault)])) from fault
+
+
+@app.command("path")
+def path(config: Config = None, state_dir: State = None) -> None:
+    """Print the path of the CA certificate, making the CA if there is none yet."""
+    out.print(str(_paths(config, state_dir).certificate), markup=False)
+
+
+@app.command("export")
+def export(
+    form: Annotated[
+        str, typer.Argument(metavar="pem|der|bundle", help="bundle: the public roots and ours.")
+    ] = "pem",
+    config: Config = None,
+    state_dir: State = None,
+) -> None:
+    """Write the CA certificate to stdout, in the form that a trust store wants."""
+    try:
+        data = ca.export(_paths(config, state_dir), form)
+    except ca.CaError as fault:
+        raise typer.Exit(fail([str(fault)])) from fault
+    sys.stdout.buffer.write(data)
+
+
+def user(name: Annotated[str, typer.Argument(help="The proxy user's name.")]) -> None:
+    """Make one line for the password file; asks for the password, or reads it from stdin."""
+    password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not password or ":" in name or not name:
+        raise typer.Exit(fail([f"user `{name}`: give a name without `:` and a password that is not empty"]))
+    out.print(f"{name}:{auth.hash_password(password)}", markup=False)
