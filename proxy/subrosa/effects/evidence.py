@@ -1,8 +1,8 @@
 """The evidence store: append-only segments of JSON lines, durable by group commit.
 
 One writer thread a process. What arrives while it writes and syncs is taken together next time, so that many
-transfers share one fdatasync. Every failure reaches every record of its batch; nothing is retried behind the
-back of a transfer that was already refused.
+transfers share one fdatasync. Every failure reaches every record of its batch, and a transfer that was refused
+for want of evidence leaves none: what was written too late is taken back.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ PATIENCE = 10.0
 """Seconds that a record may take to become durable; a disk that hangs is a disk that fails."""
 LINGER = 0.02
 """Seconds that records nobody waits for may stand in memory, so that they share one write."""
+PROBE = 2.0
+"""Seconds after a failure until the store tries again by itself, so that it recovers without traffic."""
 MOST_PENDING = 100_000
 """Records in memory; more are refused, so that a disk that hangs costs bounded memory."""
 
@@ -31,24 +33,33 @@ class Told:
 
 
 class _Batch:
-    __slots__ = ("expiry", "lines", "sync", "waiters")
+    """Records that are written together. Settled once: by the thread that wrote them, or by running out of time."""
+
+    __slots__ = ("_settled", "expiry", "lines", "sync", "waiters")
 
     def __init__(self) -> None:
+        self._settled = threading.Lock()
         self.lines: list[str] = []
         self.waiters: list[asyncio.Future[None]] = []
         self.sync = False
         self.expiry: asyncio.TimerHandle | None = None
 
+    def settle(self) -> bool:
+        """Whether the caller is the one who settles it."""
+        return self._settled.acquire(blocking=False)
+
 
 class Evidence:
     """Appends encoded records; made and used on one event loop.
 
-    ``tell`` is called on that loop once a batch, with how many records were written or lost.
+    Opens the first segment when made, and raises EvidenceError where that cannot be. ``tell`` is called on the
+    loop once a batch, with how many records were written or lost.
     """
 
     def __init__(
         self, segments: Segments, tell: Callable[[Told], None], *, patience: float = PATIENCE
     ) -> None:
+        segments.open()
         self._segments = segments
         self._tell = tell
         self._patience = patience
@@ -56,6 +67,7 @@ class Evidence:
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
         self._arriving: _Batch | None = None
         self._timer: asyncio.Handle | None = None
+        self._probe: asyncio.TimerHandle | None = None
         self._pending = 0
         self._closed = False
         self.fault = ""
@@ -96,6 +108,8 @@ class Evidence:
         if self._closed:
             return
         self._closed = True
+        if self._probe is not None:
+            self._probe.cancel()
         self._hand_over()
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
@@ -114,27 +128,31 @@ class Evidence:
         self._queue.put(batch)
 
     def _expire(self, batch: _Batch) -> None:
-        self.fault = f"not written within {self._patience:g} s"
-        self._fail(batch, self.fault)
+        if batch.settle():
+            self._settle(batch, f"evidence was not written within {self._patience:g} s")
 
     def _settle(self, batch: _Batch, fault: str) -> None:
         self._pending -= len(batch.lines)
         self.fault = fault
         if batch.expiry is not None:
             batch.expiry.cancel()
-        if fault:
-            self._fail(batch, fault)
-        else:
-            for waiter in batch.waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-        self._tell(Told(len(batch.lines), fault))
-
-    @staticmethod
-    def _fail(batch: _Batch, fault: str) -> None:
         for waiter in batch.waiters:
-            if not waiter.done():
+            if waiter.done():
+                continue
+            if fault:
                 waiter.set_exception(EvidenceError(fault))
+            else:
+                waiter.set_result(None)
+        self._tell(Told(len(batch.lines), fault))
+        if fault and self._probe is None:
+            self._probe = self._loop.call_later(PROBE, self._try_again)
+
+    def _try_again(self) -> None:
+        self._probe = None
+        if self.fault and not self._closed:
+            probe = _Batch()
+            probe.sync = True
+            self._queue.put(probe)
 
     # --- on the thread -------------------------------------------------------------------------------------
 
@@ -145,7 +163,11 @@ class Evidence:
                 fault = ""
             except Exception as error:  # noqa: BLE001 - whatever fails here, the waiting transfers must hear of it
                 fault = str(error) or type(error).__name__
-            self._report(batch, fault)
+            if batch.settle():
+                self._report(batch, fault)
+            elif not fault:
+                self._segments.take_back()
+                self._report(_Batch(), "")
         self._segments.close()
 
     def _report(self, batch: _Batch, fault: str) -> None:

@@ -38,8 +38,8 @@ class Recorder:
     """Implements the gateway's port of the same name.
 
     A decision about customer content is durable when `decided` returns. When it cannot be, the transfer is
-    counted, logged and shown as the refusal it becomes (reason ``evidence``, and a fail-closed cause of that
-    name), and EvidenceError is raised: the caller refuses and records nothing more.
+    counted, logged and shown as the refusal it becomes, and EvidenceError is raised: the caller refuses, counts
+    the cause, and records nothing more.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class Recorder:
     async def decided(self, decision: Decision, seconds: float) -> None:
         """Record a decision; returns when it is durable, where it carries customer content.
 
-        Raises EvidenceError when it could not be made durable.
+        Raises EvidenceError when it could not be made durable. A block stays the block that it is; an allow is
+        told as a refusal with reason ``evidence``, also where the caller gave up waiting.
         """
         record = redact(decision_record(decision, self._clock(), seconds), self._words)
         line = encode(record)
@@ -79,10 +80,12 @@ class Recorder:
             if durable is not None:
                 await durable
         except EvidenceError:
-            self._refused(decision, seconds)
+            self._unkept(decision, seconds)
             raise
         except asyncio.CancelledError:
-            self._tell(decision, record, line, seconds)
+            self._unkept(decision, seconds)
+            gone = TransferOutcome(id=decision.id, aborted="gateway")
+            self._append(encode(outcome_record(gone, self._clock())), durable=False)
             raise
         self._tell(decision, record, line, seconds)
 
@@ -163,17 +166,19 @@ class Recorder:
                 raise
             return None
 
-    def _refused(self, decision: Decision, seconds: float) -> None:
+    def _unkept(self, decision: Decision, seconds: float) -> None:
+        """Tell a decision that no transfer may rely on: nothing leaves."""
         verdict = decision.verdict
-        detail = "the decision could not be recorded"
-        because = refusal(Reason.EVIDENCE, _EVIDENCE_RULE, verdict.stage, detail)
-        told = replace(
-            because, operation=verdict.operation, provider=verdict.provider, purpose=verdict.purpose
-        )
-        changed = replace(decision, verdict=told)
-        record = redact(decision_record(changed, self._clock(), seconds), self._words)
-        self.metrics.failed_closed(Reason.EVIDENCE.value)
-        self._tell(changed, record, encode(record), seconds)
+        if verdict.allows:
+            because = refusal(
+                Reason.EVIDENCE, _EVIDENCE_RULE, verdict.stage, "the decision could not be recorded"
+            )
+            told = replace(
+                because, operation=verdict.operation, provider=verdict.provider, purpose=verdict.purpose
+            )
+            decision = replace(decision, verdict=told)
+        record = redact(decision_record(decision, self._clock(), seconds), self._words)
+        self._tell(decision, record, encode(record), seconds)
 
     def _tell(self, decision: Decision, record: Record, line: str, seconds: float) -> None:
         self.metrics.decided(decision, seconds)

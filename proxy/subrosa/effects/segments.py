@@ -66,6 +66,8 @@ class Segments:
         self._sequence = 0
         self._number = 0
         self._day = ""
+        self._lost = 0
+        self._last = (0, 0, 0)
 
     def open(self) -> None:
         """Make the directory and the first segment, durably: what cannot be written is found before any transfer.
@@ -87,19 +89,36 @@ class Segments:
     def write(self, lines: Sequence[str], *, sync: bool) -> None:
         """Append these records in order, all or none; durable on return with ``sync``.
 
-        Raises EvidenceError; the segment then ends where it ended before.
+        Raises EvidenceError; the segment then ends where it ended before, and the next write that succeeds
+        opens with a record of how many were lost.
         """
         try:
             if self._due():
                 self._begin()
-            octets = self._numbered(lines)
+            told = [self._gap(), *lines] if self._lost else lines
+            octets = self._numbered(told)
             self._put(octets, sync=sync)
         except OSError as error:
+            self._lost += len(lines)
             self._recover(error)
             msg = f"evidence cannot be written: {(error.strerror or str(error)).lower()}"
             raise EvidenceError(msg) from error
+        self._last = (len(octets), len(told), self._lost + len(lines))
+        self._lost = 0
         self._size += len(octets)
-        self._sequence += len(lines)
+        self._sequence += len(told)
+
+    def take_back(self) -> None:
+        """Cut what the last write appended: its records came too late and count as lost."""
+        octets, records, lost = self._last
+        self._lost = lost
+        self._size -= octets
+        self._sequence -= records
+        self._last = (0, 0, lost)
+        try:
+            self._disk.truncate(self._descriptor, self._size)
+        except OSError:
+            self._abandon()
 
     def close(self) -> None:
         """Sync and close the segment, if one is open."""
@@ -119,7 +138,7 @@ class Segments:
         self.close()
         now = self._clock()
         self._descriptor = self._create(now)
-        self._day, self._size, self._sequence = _day(now), 0, 0
+        self._day, self._size, self._sequence, self._last = _day(now), 0, 0, (0, 0, 0)
         try:
             self._disk.sync_directory(self._directory)
             first = encode(
@@ -144,6 +163,9 @@ class Segments:
                 self._number += 1
                 return descriptor
         raise FileExistsError(errno.EEXIST, "every name for a new segment is taken")
+
+    def _gap(self) -> str:
+        return encode({"record": "gap", "time": timestamp(self._clock()), "lost": self._lost})
 
     def _numbered(self, lines: Sequence[str]) -> bytes:
         first = self._sequence
