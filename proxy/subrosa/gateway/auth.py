@@ -81,8 +81,15 @@ class _Scrypt:
         )
 
 
-def hash_password(user: str, password: str) -> str:
-    """A line for the file; scrypt with 16 MiB and five passes (OWASP 2023), which bounds what one attempt takes.
+def hash_password(password: str) -> str:
+    """A fresh hash for the file: scrypt with 16 MiB and five passes (OWASP 2023), which bounds one attempt's cost."""
+    fresh = _Scrypt(14, 8, 5, secrets.token_bytes(16), bytes(32))
+    key = fresh.derive(password.encode("utf-8"))
+    return f"$scrypt$ln={fresh.ln},r={fresh.r},p={fresh.p}${_base64(fresh.salt)}${_base64(key)}"
+
+
+def user_line(user: str, password: str) -> str:
+    """A whole line for the file.
 
     Raises:
         ValueError: for a name that cannot stand in a line.
@@ -90,9 +97,7 @@ def hash_password(user: str, password: str) -> str:
     fault = _name_fault(user)
     if fault:
         raise ValueError(fault)
-    fresh = _Scrypt(14, 8, 5, secrets.token_bytes(16), bytes(32))
-    key = fresh.derive(password.encode("utf-8"))
-    return f"{user}:$scrypt$ln={fresh.ln},r={fresh.r},p={fresh.p}${_base64(fresh.salt)}${_base64(key)}"
+    return f"{user}:{hash_password(password)}"
 
 
 class _Memory:

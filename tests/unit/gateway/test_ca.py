@@ -4,6 +4,7 @@ import os
 import socket
 import ssl
 import stat
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,11 @@ import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from mitmproxy.certs import CertStore
 
-from subrosa.gateway.ca import CaError, CaPaths, ensure, expiry, export
+from subrosa.gateway.ca import LIFETIME, CaError, CaPaths, ensure, expiry, export
 
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 _DAY = 86400.0
@@ -66,6 +67,60 @@ def test_the_certificate_says_what_an_authority_must(tmp_path: Path) -> None:
     extensions = certificate.extensions
     basic = extensions.get_extension_for_class(x509.BasicConstraints)
     assert (basic.critical, basic.value.ca, basic.value.path_length) == (True, True, 0)
+    usage = extensions.get_extension_for_class(x509.KeyUsage)
+    assert (usage.critical, usage.value.key_cert_sign, usage.value.digital_signature) == (True, True, False)
+    identifier = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    assert identifier == x509.SubjectKeyIdentifier.from_public_key(key)
+    certificate.verify_directly_issued_by(certificate)
+
+
+def test_it_lives_two_years_and_tolerates_clocks_a_day_behind(tmp_path: Path) -> None:
+    paths = ensure(tmp_path, _NOW)
+    assert expiry(paths) == _NOW + LIFETIME.total_seconds() == _NOW + 730 * _DAY
+    assert _certificate(paths).not_valid_before_utc.timestamp() == _NOW - _DAY
+
+
+def test_later_runs_change_nothing(tmp_path: Path) -> None:
+    first = ensure(tmp_path, _NOW)
+    before = (first.key.read_bytes(), first.certificate.read_bytes())
+    again = ensure(tmp_path, _NOW + 700 * _DAY)
+    assert (again.key.read_bytes(), again.certificate.read_bytes()) == before
+
+
+def test_processes_that_start_together_agree_on_one_authority(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def start(_number: int) -> bytes:
+        together.wait(10)
+        return ensure(tmp_path, _NOW).certificate.read_bytes()
+
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(start, range(8)))
+    assert len(found) == 1
+    assert sorted(path.name for path in (tmp_path / "ca").iterdir()) == ["ca.pem", "mitmproxy-ca.pem"]
+
+
+def test_a_lost_certificate_is_written_again_from_the_key_file(tmp_path: Path) -> None:
+    paths = ensure(tmp_path, _NOW)
+    before = paths.certificate.read_bytes()
+    paths.certificate.unlink()
+    assert ensure(tmp_path, _NOW).certificate.read_bytes() == before
+
+
+# --- what is refused ----------------------------------------------------------------------------------------
+
+_NOT_NEEDED = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"),
+    *("key_agreement", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
+def _pem(
+    *, ca: bool = True, sign: bool = True, other_key: bool = False, days: int = 30, rsa_key: bool = False
+) -> bytes:
+    key = rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "theirs")])
+    start = datetime.fromtimestamp(_NOW, UTC)
     no = dict.fromkeys(_NOT_NEEDED, False)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
