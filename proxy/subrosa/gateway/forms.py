@@ -85,7 +85,9 @@ class Telling:
 
 def plain(text: str, limit: int) -> str:
     """Printable characters only, white space as single blanks, at most ``limit`` characters."""
-    shown = " ".join("".join(char if char.isprintable() else " " for char in text[: limit + 1]).split())
+    shown = text[: limit + 1]
+    if not shown.isprintable() or "  " in shown:
+        shown = " ".join("".join(char if char.isprintable() else " " for char in shown).split())
     return shown if len(text) <= limit else f"{shown[: limit - 1]}…"
 
 
