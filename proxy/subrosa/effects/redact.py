@@ -123,7 +123,7 @@ _WORD = re.compile(r"[a-z]+(?:[-_][a-z]+)*|v?\d{1,10}|[TBC][A-Z0-9]{8,11}")
 _QUIET = re.compile(r"(?:/[^/;@%:]{0,15})+")
 _DOORS = re.compile(
     r"(?i)/(?:rec|recording|webhook|hook|incomingwebhook|genericwebhook|bot\d|key|token|secret|password|session|invite|"
-    r"magic|reset|verify|activate|unsubscribe|share|services|workflows|triggers|inputs?|integration|receiver|collect|"
+    r"magic-?link|reset(?:-password)?|verify|activate|unsubscribe|share|services|workflows|triggers|inputs?|integration|receiver|collect|"
     r"api-?key|s|join|t)s?/"
 )
 _MATRIX = re.compile(r";([^;=/]+)=([^;/]+)")
