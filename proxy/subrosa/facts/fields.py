@@ -86,6 +86,8 @@ _CODING = re.compile(_TOKEN)
 _KIND = re.compile(rf"({_TOKEN})[ \t]*")
 _PARAMETER = re.compile(rf";[ \t]*(?:({_TOKEN})=({_TOKEN}|{_QUOTED}))?[ \t]*")
 _LITERAL_PARAMETER = re.compile(rf";[ \t]*(?:({_TOKEN})=({_TOKEN}|{_LITERAL}))?[ \t]*")
+_HIDING = re.compile(r'\\"[^;]*;')
+"""An escaped quote with a parameter behind it: where the quotes end is then a matter of taste."""
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED_QUOTE = re.compile(r'\\(["\\])')
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
@@ -157,12 +159,8 @@ def parse_content_disposition(value: str | bytes) -> tuple[str, str | None]:
     start = _KIND.match(text)
     if start is None or start[1].lower() != "form-data":
         raise UnreadableError(Ambiguity.BAD_SYNTAX, f"content disposition {quoted(value)} is no form field")
-    paired = _parameters(_PARAMETER, text, start.end())
-    literal = _parameters(_LITERAL_PARAMETER, text, start.end()) if "\\" in text else paired
-    found = literal if paired is None else paired
-    if found is None or (
-        literal is not None and [name for name, _ in literal] != [name for name, _ in found]
-    ):
+    found = _parameters(_PARAMETER, text, start.end()) or _parameters(_LITERAL_PARAMETER, text, start.end())
+    if found is None or _HIDING.search(text):
         raise UnreadableError(
             Ambiguity.BAD_SYNTAX, f"content disposition {quoted(value)} has no single reading"
         )

@@ -120,17 +120,23 @@ def wrapped(kind: str, inner: str) -> IPv6Address:
     ],
 )
 @pytest.mark.parametrize(("inner", "expected"), INNER)
-def test_an_address_that_wraps_an_ipv4_address_is_what_that_one_is(kind: str, inner: str, expected: str) -> None:
+def test_an_address_that_wraps_an_ipv4_address_is_what_that_one_is(
+    kind: str, inner: str, expected: str
+) -> None:
     assert classify(wrapped(kind, inner)) == expected
 
 
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        pytest.param("64:ff9b:1:a00::808:808", "global", id="a suffix that is not zero means 96 bits of prefix"),
+        pytest.param(
+            "64:ff9b:1:a00::808:808", "global", id="a suffix that is not zero means 96 bits of prefix"
+        ),
         pytest.param("64:ff9b:1:a01:2:300::", "private", id="48 bits: the quad goes around bit 64"),
         pytest.param("64:ff9b:1:10a:1:203::", "private", id="56 bits: one octet before bit 64"),
-        pytest.param("64:ff9b:1:1:a:0:100:0", "private", id="64 bits: the quad follows the octet after bit 64"),
+        pytest.param(
+            "64:ff9b:1:1:a:0:100:0", "private", id="64 bits: the quad follows the octet after bit 64"
+        ),
         pytest.param("64:ff9b:1:808:8:800::", "global", id="48 bits around 8.8.8.8"),
         pytest.param("64:ff9b:1:1:8:808:800:0", "global", id="64 bits around 8.8.8.8"),
         pytest.param("64:ff9b:1::", "unspecified", id="nothing but prefix"),
@@ -138,7 +144,9 @@ def test_an_address_that_wraps_an_ipv4_address_is_what_that_one_is(kind: str, in
         pytest.param("fd00::5efe:8.8.8.8", "unique-local", id="ISATAP in a site stays in the site"),
         pytest.param("fe80::1%eth0", "link-local", id="a zone id changes nothing"),
         pytest.param("::ffff:7f00:1", "loopback", id="a mapped address in hex"),
-        pytest.param("64:ff9b:2::808:808", "reserved", id="the network behind the local NAT64 prefix is no NAT64"),
+        pytest.param(
+            "64:ff9b:2::808:808", "reserved", id="the network behind the local NAT64 prefix is no NAT64"
+        ),
         pytest.param("64:ff9b:0:1::a00:1", "reserved", id="the well-known prefix has 96 bits, not fewer"),
         pytest.param("2001:1::a00:1", "reserved", id="the network behind Teredo is no Teredo"),
     ],

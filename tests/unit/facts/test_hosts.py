@@ -1,3 +1,5 @@
+# ruff: noqa: RUF001 - characters that look like others are what is tested
+
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -23,8 +25,12 @@ from subrosa.facts.unreadable import Ambiguity, UnreadableError
         pytest.param("open\u200bai.com", "openai.com", id="a zero width space is not there"),
         pytest.param("bücher.example", "xn--bcher-kva.example", id="a U-label becomes an A-label"),
         pytest.param("BÜCHER.example", "xn--bcher-kva.example", id="a U-label in capitals becomes the same"),
-        pytest.param("bu\u0308cher.example", "xn--bcher-kva.example", id="a decomposed U-label becomes the same"),
-        pytest.param("XN--BCHER-KVA.example", "xn--bcher-kva.example", id="an A-label in capitals is the same"),
+        pytest.param(
+            "bu\u0308cher.example", "xn--bcher-kva.example", id="a decomposed U-label becomes the same"
+        ),
+        pytest.param(
+            "XN--BCHER-KVA.example", "xn--bcher-kva.example", id="an A-label in capitals is the same"
+        ),
         pytest.param("faß.example", "xn--fa-hia.example", id="sharp s stays itself, as in IDNA 2008"),
         pytest.param(
             "b\xc3\xbccher.example".encode("latin-1"), "xn--bcher-kva.example", id="raw UTF-8 is read as such"
@@ -32,7 +38,9 @@ from subrosa.facts.unreadable import Ambiguity, UnreadableError
         pytest.param("xn--i-7iq.ws", "xn--i-7iq.ws", id="an A-label that DNS holds passes, IDNA 2008 or not"),
         pytest.param("my_bucket.example", "my_bucket.example", id="an underscore may stand in a label"),
         pytest.param("_dmarc.example", "_dmarc.example", id="an underscore may begin a label"),
-        pytest.param("r3---sn-x.googlevideo.com", "r3---sn-x.googlevideo.com", id="hyphens may stand anywhere"),
+        pytest.param(
+            "r3---sn-x.googlevideo.com", "r3---sn-x.googlevideo.com", id="hyphens may stand anywhere"
+        ),
         pytest.param("-bucket-.s3.amazonaws.com", "-bucket-.s3.amazonaws.com", id="and at a label's ends"),
         pytest.param("localhost", "localhost", id="one label is a name"),
         pytest.param("123.example", "123.example", id="digits make no address before a name"),
@@ -83,7 +91,9 @@ def test_every_spelling_of_an_ipv4_address_is_the_dotted_quad(spelling: str, qua
         pytest.param("[::1]", "[::1]", "::1", id="loopback"),
         pytest.param("[0:0:0:0:0:0:0:1]", "[::1]", "::1", id="loopback written out"),
         pytest.param("[2001:DB8::A]", "[2001:db8::a]", "2001:db8::a", id="capitals"),
-        pytest.param("[2001:db8:0:0:1:0:0:1]", "[2001:db8::1:0:0:1]", "2001:db8::1:0:0:1", id="the first run of zeros"),
+        pytest.param(
+            "[2001:db8:0:0:1:0:0:1]", "[2001:db8::1:0:0:1]", "2001:db8::1:0:0:1", id="the first run of zeros"
+        ),
         pytest.param("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]", "::ffff:102:304", id="mapped, with a quad"),
         pytest.param("[::ffff:102:304]", "[::ffff:1.2.3.4]", "::ffff:102:304", id="mapped, in hex"),
     ],
@@ -172,7 +182,9 @@ def test_labels_run_from_the_root_down_and_an_address_has_none() -> None:
     assert Host.parse("[::1]").labels == ()
 
 
-@pytest.mark.parametrize("address", [IPv4Address("10.0.0.1"), IPv6Address("::1"), IPv6Address("::ffff:10.0.0.1")])
+@pytest.mark.parametrize(
+    "address", [IPv4Address("10.0.0.1"), IPv6Address("::1"), IPv6Address("::ffff:10.0.0.1")]
+)
 def test_a_host_made_of_an_address_is_the_one_that_is_read(address: IPv4Address | IPv6Address) -> None:
     assert Host.parse(str(Host.of_address(address))) == Host.of_address(address)
 
@@ -195,7 +207,9 @@ def test_a_zone_id_of_an_address_object_is_no_part_of_its_name() -> None:
         pytest.param("a.example:1", None, "a.example:1", id="the smallest port"),
     ],
 )
-def test_an_authority_has_one_canonical_form(spelling: str | bytes, default: int | None, canonical: str) -> None:
+def test_an_authority_has_one_canonical_form(
+    spelling: str | bytes, default: int | None, canonical: str
+) -> None:
     authority = Authority.parse(spelling, default)
 
     assert str(authority) == canonical
