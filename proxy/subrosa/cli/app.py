@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from subrosa import __version__
-from subrosa.cli import authority, catalogue, demo, events, explain, rules, run
+from subrosa.cli import authority, catalogue, events, explain, rules, run
+from subrosa.cli.demo import demo
 from subrosa.cli.output import fail
-from subrosa.runtime import StartError
+from subrosa.runtime.configuration import StartError
 
 app = typer.Typer(
     name="subrosa",
@@ -42,7 +43,7 @@ app.command("test")(rules.run_cases)
 app.command("explain")(explain.explain)
 app.command("catalogue")(catalogue.catalogue)
 app.command("events")(events.events)
-app.command("demo")(demo.demo)
+app.command("demo")(demo)
 app.command("user")(authority.user)
 app.add_typer(authority.app, name="ca")
 

@@ -10,6 +10,7 @@ import typer
 from subrosa.cli.options import Config, settings_of
 from subrosa.cli.output import fail, out
 from subrosa.gateway import auth, ca
+from subrosa.runtime.configuration import CLOCK
 
 app = typer.Typer(help="The CA that clients must trust.", no_args_is_help=True, rich_markup_mode=None)
 type State = Annotated[
@@ -20,7 +21,7 @@ type State = Annotated[
 def _paths(config: Path | None, state_dir: Path | None) -> ca.CaPaths:
     settings = settings_of(config, {"state_dir": state_dir})
     try:
-        return ca.ensure(settings.state_dir)
+        return ca.ensure(settings.state_dir, CLOCK())
     except ca.CaError as fault:
         raise typer.Exit(fail([str(fault)])) from fault
 
@@ -52,4 +53,4 @@ def user(name: Annotated[str, typer.Argument(help="The proxy user's name.")]) ->
     password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     if not password or ":" in name or not name:
         raise typer.Exit(fail([f"user `{name}`: give a name without `:` and a password that is not empty"]))
-    out.print(f"{name}:{auth.hash_password(password)}", markup=False)
+    out.print(f"{auth.hash_password(name, password)}", markup=False)

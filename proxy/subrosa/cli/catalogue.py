@@ -7,8 +7,8 @@ from rich.table import Table
 
 from subrosa.cli.options import Config, Rules, settings_of
 from subrosa.cli.output import fail, out, print_json
-from subrosa.runtime import load_policy
 from subrosa.runtime.catalogue import rows
+from subrosa.runtime.configuration import load_policy
 
 
 def catalogue(

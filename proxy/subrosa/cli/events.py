@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import aiohttp
 import typer
 
 from subrosa.cli.options import Admin, Config, settings_of
@@ -22,6 +21,8 @@ def events(
     admin: Admin = None,
 ) -> None:
     """Show the last decisions, and with -f the live ones."""
+    import aiohttp
+
     settings = settings_of(config, {"admin": admin})
     token = settings.admin_token_file.read_text().strip() if settings.admin_token_file else ""
     try:
@@ -38,6 +39,8 @@ def events(
 async def _show(
     admin: str, token: str, limit: int, verdict: str | None, *, follow: bool, as_json: bool
 ) -> None:
+    import aiohttp
+
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     query = {"limit": str(limit)} | ({"verdict": verdict} if verdict else {})
     timeout = aiohttp.ClientTimeout(total=None, connect=5)

@@ -10,7 +10,7 @@ from subrosa.cli.options import Config, ProfileOption, Rules, settings_of
 from subrosa.cli.output import fail, out, print_json
 from subrosa.facts.ternary import Ternary
 from subrosa.policy.explain import Explanation
-from subrosa.runtime import load_policy
+from subrosa.runtime.configuration import load_policy
 from subrosa.runtime.explaining import Asked, judge, plain
 
 _MARK = {

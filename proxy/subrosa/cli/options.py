@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from subrosa.policy.policy import Profile
-from subrosa.runtime import load_settings
+from subrosa.runtime.configuration import load_settings
 from subrosa.settings import Settings
 
 type Config = Annotated[

@@ -7,7 +7,7 @@ import typer
 
 from subrosa.cli.options import Admin, Config, ProfileOption, Rules, settings_of
 from subrosa.cli.output import err
-from subrosa.runtime import Bound, run_gateway
+from subrosa.runtime.bound import Bound
 
 
 def run(
@@ -79,7 +79,10 @@ def run(
         "proxy_users": proxy_users,
         "observe": observe,
     }
-    run_gateway(settings_of(config, flags), announce)
+    settings = settings_of(config, flags)
+    from subrosa.runtime.process import run_gateway
+
+    run_gateway(settings, announce)
 
 
 def listeners(listen: str | None, modes: list[str]) -> list[dict[str, object]]:

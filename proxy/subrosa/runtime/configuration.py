@@ -1,6 +1,7 @@
 """From file, environment and flags to `Settings`, and from `Settings` to what each part is built from."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from subrosa.policy.policy import Declared, Policy
 from subrosa.policy.sources import Source, Sources
 from subrosa.settings import Layer, Place, Settings, SettingsError, parse
 
+CLOCK = time.time  # noqa: TID251 - the one clock; every part is given it
 BUILTIN_RULES = Path(subrosa.__file__).parent / "_rules"
 _LISTS = frozenset({"rules", "allow_private", "guarded"})
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import sys
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -27,28 +26,12 @@ from subrosa.gateway.engine import Engine
 from subrosa.gateway.ports import EvidenceError, Ports
 from subrosa.loading.store import ReloadResult, Store
 from subrosa.policy.policy import Policy
+from subrosa.runtime.bound import Bound
 from subrosa.runtime.catalogue import rows
-from subrosa.runtime.configuration import StartError, policy_inputs
+from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.dataplane import egress_of, engine_settings, users_of
 from subrosa.runtime.explaining import explained
 from subrosa.settings import Settings
-
-CLOCK = time.time  # noqa: TID251 - the one clock; every part is given it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """What a started gateway says of itself; addresses as host:port."""
-
-    listeners: tuple[tuple[str, str], ...]
-    """(mode, address) of each."""
-    admin: str
-    ca: Path
-    profile: str
-    digest: str
-    providers: int
-    operations: int
-    observe: bool
 
 
 def run_gateway(settings: Settings, announce: Callable[[Bound], None]) -> None:
