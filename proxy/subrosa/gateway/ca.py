@@ -11,7 +11,6 @@ import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import certifi
 from cryptography import x509
@@ -30,7 +29,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _MOST = 1024 * 1024
 _NAME = 64
 
-type Format = Literal["pem", "der", "bundle"]
+FORMATS = ("pem", "der", "bundle")
 
 
 class CaError(Exception):
@@ -99,15 +98,17 @@ def expiry(paths: CaPaths) -> float:
     return _first(paths.certificate).not_valid_after_utc.timestamp()
 
 
-def export(paths: CaPaths, form: Format = "pem") -> bytes:
-    """The certificate for a client to trust.
+def export(paths: CaPaths, form: str = "pem") -> bytes:
+    """The certificate for a client to trust, in one of `FORMATS`.
 
     ``bundle`` is the public authorities (certifi) and ours in one PEM file, for tools that take one file in
     place of their own: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, AWS_CA_BUNDLE.
 
     Raises:
-        CaError: when it cannot be read.
+        CaError: when it cannot be read, or there is no such format.
     """
+    if form not in FORMATS:
+        raise CaError(f"format `{form}`: give one of {', '.join(FORMATS)}")
     certificate = _first(paths.certificate)
     if form == "der":
         return certificate.public_bytes(serialization.Encoding.DER)
