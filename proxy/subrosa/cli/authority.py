@@ -51,6 +51,8 @@ def export(
 def user(name: Annotated[str, typer.Argument(help="The proxy user's name.")]) -> None:
     """Make one line for the password file; asks for the password, or reads it from stdin."""
     password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    if not password or ":" in name or not name:
-        raise typer.Exit(fail([f"user `{name}`: give a name without `:` and a password that is not empty"]))
-    out.print(f"{auth.hash_password(name, password)}", markup=False)
+    try:
+        line = auth.user_line(name, password)
+    except ValueError as fault:
+        raise typer.Exit(fail([str(fault)])) from fault
+    out.print(line, markup=False)
