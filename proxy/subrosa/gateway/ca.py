@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import certifi
 from cryptography import x509
@@ -29,7 +30,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _MOST = 1024 * 1024
 _NAME = 64
 
-FORMATS = ("pem", "der", "bundle")
+type Format = Literal["pem", "der", "bundle"]
 
 
 class CaError(Exception):
@@ -98,17 +99,15 @@ def expiry(paths: CaPaths) -> float:
     return _first(paths.certificate).not_valid_after_utc.timestamp()
 
 
-def export(paths: CaPaths, form: str = "pem") -> bytes:
-    """The certificate for a client to trust, in one of `FORMATS`.
+def export(paths: CaPaths, form: Format = "pem") -> bytes:
+    """The certificate for a client to trust.
 
     ``bundle`` is the public authorities (certifi) and ours in one PEM file, for tools that take one file in
     place of their own: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, AWS_CA_BUNDLE.
 
     Raises:
-        CaError: when it cannot be read, or there is no such format.
+        CaError: when it cannot be read.
     """
-    if form not in FORMATS:
-        raise CaError(f"format `{form}`: give one of {', '.join(FORMATS)}")
     certificate = _first(paths.certificate)
     if form == "der":
         return certificate.public_bytes(serialization.Encoding.DER)
