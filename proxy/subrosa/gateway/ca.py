@@ -31,6 +31,7 @@ _MOST = 1024 * 1024
 _NAME = 64
 
 type Format = Literal["pem", "der", "bundle"]
+FORMATS: tuple[Format, ...] = ("pem", "der", "bundle")
 
 
 class CaError(Exception):
@@ -99,15 +100,17 @@ def expiry(paths: CaPaths) -> float:
     return _first(paths.certificate).not_valid_after_utc.timestamp()
 
 
-def export(paths: CaPaths, form: Format = "pem") -> bytes:
-    """The certificate for a client to trust.
+def export(paths: CaPaths, form: str = "pem") -> bytes:
+    """The certificate for a client to trust, in one of `FORMATS`.
 
     ``bundle`` is the public authorities (certifi) and ours in one PEM file, for tools that take one file in
     place of their own: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, AWS_CA_BUNDLE.
 
     Raises:
-        CaError: when it cannot be read.
+        CaError: when it cannot be read, or there is no such format.
     """
+    if form not in FORMATS:
+        raise CaError(f"format `{form}`: give one of {', '.join(FORMATS)}")
     certificate = _first(paths.certificate)
     if form == "der":
         return certificate.public_bytes(serialization.Encoding.DER)

@@ -261,6 +261,11 @@ def test_exports(tmp_path: Path) -> None:
     ssl.create_default_context(cadata=bundle.decode())
 
 
+def test_an_unknown_format_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(CaError, match="format `jks`: give one of pem, der, bundle"):
+        export(ensure(tmp_path, _NOW), "jks")
+
+
 # --- the engine and a client --------------------------------------------------------------------------------
 
 
