@@ -175,5 +175,5 @@ class KindCaseForm(Form):
     )
 
 
-CASES = ListOf(Nested(CaseForm), "cases")
-KIND_CASES = ListOf(Nested(KindCaseForm), "cases")
+CASES = ListOf(Nested(CaseForm), "cases", partial=True)
+KIND_CASES = ListOf(Nested(KindCaseForm), "cases", partial=True)

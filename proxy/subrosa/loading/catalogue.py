@@ -47,7 +47,7 @@ def build_provider(form: DestinationForm, faults: list[Fault], *, builtin: bool)
     if form.dialect and "*" not in form.hosts:
         faults.append(form.spot.child("dialect").fault("`dialect: true` is for hosts that hold `*`"))
     operations = tuple(
-        Catalogued(operation, _narrowed(one, form, hosts, faults), one)
+        Catalogued(operation, _own_hosts(one, form, hosts, faults), one)
         for one in form.operations
         if (operation := _operation(one, form, faults)) is not None
     )
@@ -84,7 +84,7 @@ def _hosts(
     return tuple(pattern for pattern in read if pattern is not None)
 
 
-def _narrowed(
+def _own_hosts(
     one: OperationForm, form: DestinationForm, hosts: tuple[HostPattern, ...], faults: list[Fault]
 ) -> tuple[HostPattern, ...]:
     return _hosts(one.hosts, one.spot.child("hosts"), faults, any_host=form.dialect) if one.hosts else hosts

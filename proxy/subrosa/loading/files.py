@@ -34,6 +34,11 @@ class File:
         return self.path.name.endswith(TEST_SUFFIX)
 
 
+def test_name(shown: str) -> str:
+    """How faults name the test file beside a file."""
+    return shown.removesuffix(".yaml") + TEST_SUFFIX
+
+
 def read_rules(builtin: Path, extra: tuple[Path, ...], faults: list[Fault]) -> tuple[File, ...]:
     """Every YAML file of the shipped directory, then of the user's, in order of their names."""
     found: list[File] = []
@@ -65,8 +70,11 @@ def read_sample(places: tuple[Path, ...], name: str) -> bytes | None:
 
 
 def sample_places(builtin: Path, extra: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Where the samples that test cases name are kept: the checkout's, and each user directory's own."""
-    return (builtin.resolve().parent / "tests" / "samples", *(directory / "samples" for directory in extra))
+    """Where the samples that test cases name are kept: the checkout's, and each directory's own."""
+    return (
+        builtin.resolve().parent / "tests" / "samples",
+        *(directory / "samples" for directory in (builtin, *extra)),
+    )
 
 
 def write_text(directory: Path, texts: dict[str, str]) -> None:

@@ -75,7 +75,9 @@ class OperationForm(Form):
     id: str = key(OPERATION_ID, "unique, begins with the provider's id and a dot")
     purpose: Purpose = key(PURPOSE, "what the operation does with what it is sent")
     strength: Strength | None = key(STRENGTH, "how sure that is; required for a training purpose", None)
-    hosts: tuple[str, ...] = key(ListOf(HOST, "hosts"), "narrows the provider's hosts for this operation", ())
+    hosts: tuple[str, ...] = key(
+        ListOf(HOST, "hosts"), "the hosts of this operation, in place of the provider's", ()
+    )
     request: RequestForm | None = key(_REQUEST, "the request that calls it", None)
     requests: tuple[RequestForm, ...] = key(
         ListOf(_REQUEST, "requests"), "the requests, where it has several forms", ()
@@ -109,7 +111,7 @@ class ReclassifyForm(Form):
     expires: str = key(Day(), "the last day on which it counts")
 
 
-_RECLASSIFY = ListOf(Nested(ReclassifyForm), "reclassifications")
+_RECLASSIFY = ListOf(Nested(ReclassifyForm), "reclassifications", partial=True)
 
 
 @form
@@ -127,7 +129,7 @@ class DestinationForm(Form):
     shape: str = key(ERROR_SHAPE, "the error shape that its clients read", "problem")
     reviewed: str = key(Day(), "when the file was last compared with its sources; checked", "")
     operations: tuple[OperationForm, ...] = key(
-        ListOf(Nested(OperationForm), "operations"), "what can be called there", ()
+        ListOf(Nested(OperationForm), "operations", partial=True), "what can be called there", ()
     )
     reclassify: tuple[ReclassifyForm, ...] = key(_RECLASSIFY, "user rules only", ())
 
@@ -165,7 +167,9 @@ class RulesForm(Form):
         "the profile that these rules belong to, the same as the file's name",
         None,
     )
-    rules: tuple[RuleForm, ...] = key(ListOf(Nested(RuleForm), "rules", least=0), "the rules", ())
+    rules: tuple[RuleForm, ...] = key(
+        ListOf(Nested(RuleForm), "rules", least=0, partial=True), "the rules", ()
+    )
     reclassify: tuple[ReclassifyForm, ...] = key(_RECLASSIFY, "user rules only", ())
 
 
@@ -224,12 +228,20 @@ class CarriersForm(Form):
     """Where tags stand."""
 
     headers: tuple[HeaderTagForm, ...] = key(
-        ListOf(Nested(HeaderTagForm), "carriers"), "in header fields", ()
+        ListOf(Nested(HeaderTagForm), "carriers", partial=True), "in header fields", ()
     )
-    query: tuple[QueryTagForm, ...] = key(ListOf(Nested(QueryTagForm), "carriers"), "in the query", ())
-    forms: tuple[FormTagForm, ...] = key(ListOf(Nested(FormTagForm), "carriers"), "in form fields", ())
-    json: tuple[JsonTagForm, ...] = key(ListOf(Nested(JsonTagForm), "carriers"), "in JSON bodies", ())
-    xml: tuple[XmlTagForm, ...] = key(ListOf(Nested(XmlTagForm), "carriers"), "in XML bodies", ())
+    query: tuple[QueryTagForm, ...] = key(
+        ListOf(Nested(QueryTagForm), "carriers", partial=True), "in the query", ()
+    )
+    forms: tuple[FormTagForm, ...] = key(
+        ListOf(Nested(FormTagForm), "carriers", partial=True), "in form fields", ()
+    )
+    json: tuple[JsonTagForm, ...] = key(
+        ListOf(Nested(JsonTagForm), "carriers", partial=True), "in JSON bodies", ()
+    )
+    xml: tuple[XmlTagForm, ...] = key(
+        ListOf(Nested(XmlTagForm), "carriers", partial=True), "in XML bodies", ()
+    )
 
 
 _TERMS = ListOf(Text("a term"), "terms")
@@ -294,5 +306,5 @@ class ContentForm(Form):
     kind: Kind = key(Word("content kind", Kind, tuple(one.value for one in Kind)), "the kind")
     reviewed: str = key(Day(), "when the file was last compared with its sources; checked", "")
     recognisers: tuple[RecogniserForm, ...] = key(
-        ListOf(Nested(RecogniserForm), "recognisers"), "any of them is enough"
+        ListOf(Nested(RecogniserForm), "recognisers", partial=True), "any of them is enough"
     )

@@ -85,7 +85,9 @@ def _tables(draft: Draft) -> Iterator[Fault]:
             for recogniser in content.form.recognisers:
                 # a format's source is a standard, or where its files were seen: a sentence that says which
                 if not recogniser.source:
-                    yield recogniser.spot.fault("`source` is missing: name the standard, or where it was seen")
+                    yield recogniser.spot.fault(
+                        "`source` is missing: name the standard, or where it was seen"
+                    )
 
 
 def _source(spot: Spot, sources: tuple[str, ...]) -> Iterator[Fault]:

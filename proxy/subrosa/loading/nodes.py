@@ -104,7 +104,8 @@ def read(octets: bytes, file: str, faults: list[Fault]) -> Node | None:
         faults.append(Fault(file, line, column, "", f"is not YAML: {error.problem or error.context}"))
         return None
     except yaml.YAMLError as error:
-        faults.append(Fault(file, 1, 1, "", f"is not YAML: {str(error).splitlines()[0]}"))
+        line, column = _counted(text, getattr(error, "position", 0))
+        faults.append(Fault(file, line, column, "", f"is not YAML: {str(error).splitlines()[0]}"))
         return None
     if builder.root is None and not builder.broken:
         faults.append(Fault(file, 1, 1, "", "is empty: write at least one entry, or remove the file"))
@@ -139,7 +140,7 @@ class _Builder:
                     self.broken = True
             case yaml.AliasEvent():
                 self._tell(event, "uses an alias: write the value out, so that each entry can be read alone")
-                self._place(Scalar(*_at(event), "", quoted=False))
+                self._place(Scalar(*_at(event), f"*{event.anchor}"))
             case yaml.ScalarEvent():
                 self._check(event)
                 self._place(Scalar(*_at(event), event.value, bool(event.style)))
@@ -206,3 +207,9 @@ class _Builder:
 def _at(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+
+
+def _counted(text: str, position: int) -> tuple[int, int]:
+    """Line and column of a character, for the errors of YAML that name only its position."""
+    before = text[:position]
+    return before.count("\n") + 1, position - before.rfind("\n")

@@ -79,6 +79,7 @@ def check_shadows(draft: Draft, declared: tuple[Entry, ...]) -> None:
     """
     shipped = [entry for entry in draft.entries() if entry.builtin and entry.operation.purpose in TRAINING]
     by_host: dict[str, list[Entry]] = {}
+    forms = {id(entry.operation): entry.form for entry in draft.operations()}
     told: set[tuple[str, str]] = set()
     for mine in (*(entry for entry in draft.entries() if not entry.builtin), *declared):
         if mine.operation.trains and not mine.operation.by_default:
@@ -89,7 +90,15 @@ def check_shadows(draft: Draft, declared: tuple[Entry, ...]) -> None:
             pair = (mine.operation.id, other.operation.id)
             if pair not in told and _weakens(draft, mine, other):
                 told.add(pair)
-                draft.faults.append(_shadow(draft, mine, other))
+                message = (
+                    f"`{mine.operation.id}` would take requests from `{other.operation.id}`, which trains: "
+                    "write a `reclassify` of that operation, or claim other requests"
+                )
+                if mine in declared:
+                    message = f"host `{mine.host.text}`: {message}"
+                    draft.faults.append(Fault("settings", 0, 0, "destinations", message))
+                else:
+                    draft.faults.append(forms[id(mine.operation)].spot.fault(message))
 
 
 def _weakens(draft: Draft, mine: Entry, other: Entry) -> bool:
@@ -115,14 +124,3 @@ def _filled(pattern: str) -> str:
     """A text that the pattern matches: each placeholder is one letter."""
     before, mark, rest = pattern.partition("{")
     return before + "x" + _filled(rest.partition("}")[2]) if mark else pattern
-
-
-def _shadow(draft: Draft, mine: Entry, other: Entry) -> Fault:
-    message = (
-        f"`{mine.operation.id}` would take requests from `{other.operation.id}`, which trains: write a `reclassify` of "
-        "that operation, or claim other requests"
-    )
-    for entry in draft.operations():
-        if entry.operation is mine.operation and not draft.providers[mine.operation.provider].builtin:
-            return entry.form.spot.fault(message)
-    return Fault("settings", 0, 0, "destinations", f"host `{mine.host.text}`: {message}")

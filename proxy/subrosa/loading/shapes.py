@@ -169,11 +169,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class ListOf[T]:
-    """A list; items that cannot be read are told and left out."""
+    """A list; ``partial`` leaves out the items that cannot be read, so that the others are still looked at."""
 
     of: Shape[T]
     what: str
     least: int = 1
+    partial: bool = False
 
     def read(self, spot: Spot, faults: list[Fault]) -> tuple[T, ...] | None:
         """The items."""
@@ -185,8 +186,9 @@ class ListOf[T]:
                 spot.fault(f"is an empty list: write at least one of {self.what}, or leave the key away")
             )
             return None
-        items = (self.of.read(spot.item(at), faults) for at in range(len(spot.node.items)))
-        return tuple(item for item in items if item is not None)
+        read = [self.of.read(spot.item(at), faults) for at in range(len(spot.node.items))]
+        items = tuple(item for item in read if item is not None)
+        return items if self.partial or len(items) == len(read) else None
 
     def schema(self) -> JsonSchema:
         """Its JSON schema."""
