@@ -1,15 +1,24 @@
 """Where readers put what they find: values only at wanted places, tags only from carriers, everything bounded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from subrosa.facts.body import BodyFacts, Want
 from subrosa.facts.paths import fold_name
-from subrosa.facts.tags import TagTable
+from subrosa.facts.tags import Tag, TagTable
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 MOST_VALUE: Final = 64 * 1024
 """Octets of one form value, characters of one JSON value; a longer one at a wanted place is TOO_LARGE."""
+
+MOST_VALUES: Final = 1000
+"""Distinct values of one place."""
+
+MOST_TEXT: Final = 1024 * 1024
+"""Characters of all values of one body."""
+
+MOST_TAGS: Final = 1000
 
 TAGS: Final = "tags"
 """The place in ``BodyFacts.ambiguous`` that stands for every tag carrier of the body."""
@@ -32,13 +41,14 @@ class FormPlace:
 class Collector:
     """Writes into one ``BodyFacts`` what ``want`` asks for and what ``tags`` names as a carrier."""
 
-    __slots__ = ("_form_places", "_seen", "facts", "tags", "want")
+    __slots__ = ("_form_places", "_kept", "_seen", "facts", "tags", "want")
 
     def __init__(self, facts: BodyFacts, want: Want, tags: TagTable) -> None:
         self.facts = facts
         self.want = want
         self.tags = tags
         self._seen: set[str] = set()
+        self._kept = 0
         self._form_places: dict[str, FormPlace | None] = {}
 
     def form_place(self, name: str) -> FormPlace | None:
@@ -76,9 +86,28 @@ class Collector:
             self.ambiguous(TAGS, fault)
             return
         try:
-            self.facts.tags.extend(self.tags.form_tags(name, value))
+            self.add_tags(self.tags.form_tags(name, value))
         except UnreadableError as error:
             self.ambiguous(TAGS, error.ambiguity)
+
+    def add_tags(self, tags: Iterable[Tag]) -> None:
+        """Record tags, up to 1,000; more are TOO_LARGE for all carriers."""
+        for tag in tags:
+            if len(self.facts.tags) >= MOST_TAGS:
+                self.ambiguous(TAGS, Ambiguity.TOO_LARGE)
+                return
+            self.facts.tags.append(tag)
+
+    def add_value(self, values: dict[str, tuple[str, ...]], place: str, text: str) -> bool:
+        """Record a distinct value of a place; False when there are too many, 1,000 or 1 MiB for the whole body."""
+        known = values.get(place, ())
+        if text in known:
+            return True
+        self._kept += len(text)
+        if len(known) >= MOST_VALUES or self._kept > MOST_TEXT:
+            return False
+        values[place] = (*known, text)
+        return True
 
     def ambiguous(self, place: str, fault: Ambiguity) -> None:
         """The first fault at a place stands."""
@@ -88,10 +117,11 @@ class Collector:
         if name in self._seen:
             fault = fault or Ambiguity.DUPLICATE
         self._seen.add(name)
+        if fault is None or fault is Ambiguity.DUPLICATE:
+            kept = self.add_value(self.facts.fields, name, value)
+            fault = fault if kept else fault or Ambiguity.TOO_LARGE
         if fault is not None:
             self.ambiguous("form:" + name, fault)
-        if fault is None or fault is Ambiguity.DUPLICATE:
-            self.facts.fields[name] = (*self.facts.fields.get(name, ()), value)
 
     def _default_charset(self, raw: bytes) -> None:
         """RFC 7578 section 4.6: this field changes the charset of all others, so any but UTF-8 is refused."""

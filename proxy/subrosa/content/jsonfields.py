@@ -33,7 +33,7 @@ class _State(IntEnum):
 
 
 class _Frame:
-    """An open object or array; ``here`` is None where nobody needs anything in it."""
+    """An open object or array: the position of an object, of each element of an array; None when nobody needs any."""
 
     __slots__ = ("here", "is_object", "path", "seen")
 
@@ -49,7 +49,7 @@ class JsonReader:
 
     ``feed`` and ``end`` raise ``UnreadableError`` at the octet that has no reading: BAD_SYNTAX for anything RFC 8259
     does not allow, BAD_CHARSET for what is not UTF-8, TOO_DEEP, TOO_LARGE for a number over 1,024 characters,
-    TRUNCATED. Duplicate keys, compared after unescaping and case folding, make the needed places below ambiguous.
+    TRUNCATED. Duplicate keys, compared after unescaping and case folding, are a fault of the needed places below.
     With ``one_document`` a second document is a fault of every needed place; without, it is one more line.
     """
 
@@ -116,11 +116,12 @@ class JsonReader:
             if state is _State.STRING:
                 after = self._in_string(text, at)
             else:
-                begin, at = at, _space_end(text, at)
-                if state is _State.ROOT and not self._separated:
-                    self._separated = "\n" in text[begin:at]
-                if at == size:
-                    break
+                if text[at] in " \n\r\t":
+                    begin, at = at, _space_end(text, at)
+                    if state is _State.ROOT and not self._separated:
+                        self._separated = "\n" in text[begin:at]
+                    if at == size:
+                        break
                 after = self._token(state, text, at, final=final)
             if after < 0:
                 break
@@ -163,7 +164,7 @@ class JsonReader:
                     return after
                 self._at = None
             else:
-                self._at, self._path = frame.here.element(), frame.path + "[]"
+                self._at, self._path = frame.here, frame.path
         if char == '"':
             needed = self._at is not None and self._at.ends
             self._begin_string(most=_MOST_RAW if needed else self._most_reference)
@@ -187,8 +188,13 @@ class JsonReader:
     def _open(self, char: str, at: int) -> int:
         if len(self._frames) == MOST_DEPTH:
             raise UnreadableError(Ambiguity.TOO_DEEP, "json with more than 128 levels")
+        here, path = self._at, self._path
         is_object = char == "{"
-        self._frames.append(_Frame(self._at, self._path, is_object=is_object))
+        if here is not None and not is_object:
+            here, path = here.element, path + "[]"
+        elif here is not None and not here.has_members:
+            here = None
+        self._frames.append(_Frame(here, path, is_object=is_object))
         self._state = _State.FIRST_KEY if is_object else _State.FIRST_ELEMENT
         return at + 1
 
@@ -219,6 +225,9 @@ class JsonReader:
             after = self._skip_run(text, at, self._runs.members, self._runs.last_member)
             if after > at:
                 return after
+            if key := tokens.ANY_KEY.match(text, at):
+                self._state, self._at = _State.VALUE, None
+                return key.end()
         elif found := tokens.SIMPLE_KEY.match(text, at):
             self._member(frame, frame.here, found[1])
             self._state = _State.VALUE

@@ -63,6 +63,12 @@ class Position:
             self._others = (self._step(ANY_KEY),)
         return self._others[0]
 
+    @property
+    def has_members(self) -> bool:
+        """Whether a pattern goes on below as an object."""
+        return any(node.children.keys() - {ANY_INDEX} for node in self._nodes)
+
+    @property
     def element(self) -> "Position | None":
         """The place of every element of an array."""
         if ANY_INDEX not in self._children:

@@ -15,9 +15,9 @@ MOST_REFERENCES: Final = 1000
 REFERENCES: Final = "references"
 """The place in ``BodyFacts.ambiguous`` for references that are too many or too long."""
 
-_SCHEME: Final = r"(?:(?:s3[an]?|gs|https?|abfss?|wasbs?)://|arn:aws[a-z-]*:s3:)"
+_SCHEME: Final = r" *+(?:(?:s3[an]?|gc?s|https?|abfss?|wasbs?|azureml|adl):|arn:)"
 _LOOKS_LIKE_ONE: Final = re.compile(_SCHEME, re.IGNORECASE)
-_IN_TEXT: Final = re.compile(rf'"({_SCHEME}[^"]*)"(?![ \t\r\n]*:)', re.IGNORECASE)
+_IN_TEXT: Final = re.compile(rf'"({_SCHEME}[^"]*+)"(?![ \t\r\n]*+:)', re.IGNORECASE)
 
 
 class JsonSink:
@@ -42,10 +42,11 @@ class JsonSink:
             return
         values = self._collector.facts.json
         for place in here.wanted:
-            values[place] = (*values.get(place, ()), text)
+            if not self._collector.add_value(values, place, text):
+                self._collector.ambiguous("json:" + place, Ambiguity.TOO_LARGE)
         if here.carrier:
             try:
-                self._collector.facts.tags.extend(self._collector.tags.json_tags(path, key, text))
+                self._collector.add_tags(self._collector.tags.json_tags(path, key, text))
             except UnreadableError as error:
                 self._collector.ambiguous(TAGS, error.ambiguity)
 

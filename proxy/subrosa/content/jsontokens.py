@@ -23,9 +23,9 @@ def _value(string: str, depth: int) -> str:
     if not depth:
         return scalar
     inner = _value(string, depth - 1)
-    array = rf"\[{_WS}(?:{inner}{_WS}(?:,{_WS}{inner}{_WS})*+)?+\]"
-    member = rf"{string}{_WS}:{_WS}{inner}{_WS}"
-    return rf"(?>{scalar}|{array}|\{{{_WS}(?:{member}(?:,{_WS}{member})*+)?+\}})"
+    array = rf"\[{_WS}(?:{inner}{_WS}(?:,{_WS}(?!\])|(?=\])))*+\]"
+    members = rf"\{{{_WS}(?:{string}{_WS}:{_WS}{inner}{_WS}(?:,{_WS}(?!\}})|(?=\}})))*+\}}"
+    return rf"(?>{scalar}|{array}|{members})"
 
 
 class Runs:
@@ -44,7 +44,7 @@ class Runs:
         self.last_element = re.compile(rf"{_WS}{value}{_WS}\]")
 
 
-RUN_DEPTH: Final = 2
+RUN_DEPTH: Final = 4
 ALL_RUNS: Final = Runs(plain=False)
 PLAIN_RUNS: Final = Runs(plain=True)
 
@@ -53,6 +53,7 @@ INNER: Final = re.compile(_INNER)
 """As much of a string as is here, without its closing quote."""
 PARTIAL_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
 SIMPLE_KEY: Final = re.compile(rf"{_WS}\"([^\"\\\x00-\x1f]{{0,256}}+)\"{_WS}:")
+ANY_KEY: Final = re.compile(rf"\"{_INNER}\"{_WS}:")
 NUMERIC: Final = re.compile(r"[-+.0-9eE]*+")
 NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+")
 WORD: Final = re.compile(r"[a-zA-Z]*+")

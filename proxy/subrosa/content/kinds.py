@@ -5,7 +5,7 @@ A recogniser says *meeting* only where its evidence does: a container's magic sa
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Protocol
 
 import re2
 
@@ -33,67 +33,66 @@ class Recogniser:
     text: str | None = None
 
 
-class _Patterns:
-    """Many re2 patterns searched in one pass; gives back what each was added with."""
+class Pattern(Protocol):
+    """What is used of a compiled re2 pattern."""
 
-    __slots__ = ("_owners", "_set")
-
-    def __init__(self, rows: Iterable[tuple[str, Recogniser]]) -> None:
-        self._owners: list[Recogniser] = []
-        self._set: Any = None
-        for pattern, owner in rows:
-            self._set = self._set or re2.Set.SearchSet()
-            try:
-                self._set.Add(pattern)
-            except re2.error as error:
-                raise ValueError(f"recogniser `{owner.id}`: {error}") from error
-            self._owners.append(owner)
-        if self._set is not None:
-            self._set.Compile()
-
-    def search(self, text: str) -> set[str]:
-        """The ids of the recognisers that a pattern of theirs matched."""
-        return (
-            {self._owners[index].id for index in self._set.Match(text) or ()}
-            if self._set is not None
-            else set()
-        )
+    def search(self, text: bytes, /) -> object:
+        """A match, or None."""
+        ...
 
 
 class KindTable:
     """Recognisers compiled once; raises ValueError for an id given twice, a pattern re2 refuses, or no evidence."""
 
-    __slots__ = ("_by_content", "_names", "_recognisers", "_texts")
+    __slots__ = ("_any_name", "_by_content", "_by_name")
 
     def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
-        self._recognisers = tuple(recognisers)
-        ids = [recogniser.id for recogniser in self._recognisers]
-        for recogniser in self._recognisers:
-            if ids.count(recogniser.id) > 1:
-                raise ValueError(f"recogniser `{recogniser.id}` is given twice")
-            if not (recogniser.names or recogniser.magic or recogniser.text):
-                raise ValueError(f"recogniser `{recogniser.id}` has no names, magic or text")
-        self._by_content = tuple(r for r in self._recognisers if r.magic or r.text)
-        self._names = _Patterns((name, r) for r in self._recognisers for name in r.names)
-        self._texts = _Patterns((r.text, r) for r in self._recognisers if r.text)
+        known: dict[str, Recogniser] = {}
+        by_name: list[tuple[tuple[Pattern, ...], KindFound]] = []
+        by_content: list[tuple[tuple[tuple[int, bytes], ...], Pattern | None, KindFound]] = []
+        for one in recognisers:
+            if one.id in known:
+                raise ValueError(f"recogniser `{one.id}` is given twice")
+            known[one.id] = one
+            if not (one.names or one.magic or one.text):
+                raise ValueError(f"recogniser `{one.id}` has no names, magic or text")
+            found = KindFound(one.kind, one.meeting, one.id)
+            if one.names:
+                by_name.append((tuple(_compiled(one.id, name) for name in one.names), found))
+            if one.magic or one.text:
+                by_content.append((one.magic, _compiled(one.id, one.text) if one.text else None, found))
+        self._by_name = tuple(by_name)
+        every = "|".join(f"(?:{name})" for one in known.values() for name in one.names)
+        self._any_name = _compiled("all names", every) if every else None
+        self._by_content = tuple(by_content)
 
     def by_name(self, name: str) -> list[KindFound]:
         """What a file name or an object key says, in the order of the table."""
-        found = self._names.search(name)
-        return [_found(r) for r in self._recognisers if r.id in found]
+        octets = name.encode("utf-8", "replace")
+        if self._any_name is None or not self._any_name.search(octets):
+            return []
+        return [found for names, found in self._by_name if any(one.search(octets) for one in names)]
 
     def by_prefix(self, prefix: bytes) -> list[KindFound]:
         """What the first 4 KiB of a body or part say, in the order of the table; longer input is cut."""
         prefix = prefix[:PREFIX]
         text = as_text(prefix)
-        found = self._texts.search(text) if text is not None else set()
+        octets = None if text is None else text.encode()
         return [
-            _found(r)
-            for r in self._by_content
-            if (r.text is None or r.id in found)
-            and all(prefix.startswith(octets, at) for at, octets in r.magic)
+            found
+            for magic, pattern, found in self._by_content
+            if all(prefix.startswith(sign, at) for at, sign in magic)
+            and (pattern is None or (octets is not None and pattern.search(octets)))
         ]
 
 
-def _found(recogniser: Recogniser) -> KindFound:
-    return KindFound(recogniser.kind, recogniser.meeting, recogniser.id)
+def _compiled(owner: str, pattern: str) -> Pattern:
+    """One at a time: a set of re2 patterns answers nothing, silently, once its automaton outgrows its memory."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    try:
+        compiled: Pattern = re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        raise ValueError(f"recogniser `{owner}`: `{pattern}` is no re2 pattern") from error
+    return compiled

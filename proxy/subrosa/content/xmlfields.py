@@ -45,7 +45,7 @@ class XmlReader:
         if self._parser is not None:
             self._look_for_root(b"", final=True)
         if not self.done:
-            self._collector.facts.tags.extend(self._collector.tags.xml_tags(bytes(self._document)))
+            self._collector.add_tags(self._collector.tags.xml_tags(bytes(self._document)))
 
     def _look_for_root(self, data: bytes, *, final: bool) -> None:
         parser = self._parser
