@@ -1,0 +1,139 @@
+"""The gateway as a mitmproxy addon: each hook extracts, has judged, and applies.
+
+No hook catches anything: the one choke point around them all (`handler.GatewayHandler.handle_hook`) turns whatever
+is raised into an abort or a refusal.
+"""
+
+from collections.abc import Callable
+
+from mitmproxy.connection import Client
+from mitmproxy.http import HTTPFlow
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.layers.modes import Socks5AuthData
+from mitmproxy.tls import ClientHelloData, TlsData
+
+from subrosa.facts.hosts import Authority, Host
+from subrosa.facts.stage import Stage
+from subrosa.facts.unreadable import UnreadableError
+from subrosa.gateway.extract import tls_facts
+from subrosa.gateway.listener import SOCKS5
+from subrosa.gateway.nextlayer import choose, is_outer, own_certificate
+from subrosa.gateway.session import Session
+from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead
+from subrosa.gateway.tls import HTTP1, HTTP2, GatewayTls, subject_of
+from subrosa.gateway.transfer import Heard, Transfer
+from subrosa.policy.verdict import Reason, refusal
+
+
+class GatewayAddon:
+    """Every hook of the engine that means something to the gateway."""
+
+    name = "subrosa"
+
+    def __init__(self, session_of: Callable[[Client], Session], tls: GatewayTls) -> None:
+        self.session_of = session_of
+        self.tls = tls
+
+    # --- the connection ------------------------------------------------------------------------------------
+
+    def client_connected(self, client: Client) -> None:
+        """A lock-down takes no connections."""
+        session = self.session_of(client)
+        if session.shared.ports.lockdown():
+            session.ended_by = "gateway"
+
+    def next_layer(self, nextlayer: NextLayer) -> None:
+        """Choose what follows, or wait for more octets."""
+        session = self.session_of(nextlayer.context.client)
+        _take_socks_target(session, nextlayer)
+        nextlayer.layer = choose(session, nextlayer.context, nextlayer.data_client())
+
+    async def connection_refused(self, session: Session, detail: str) -> None:
+        """Record a connection that is neither TLS nor HTTP."""
+        session.shared.ports.recorder.failed_closed("protocol")
+        transfer = session.begin("unknown")
+        verdict = refusal(
+            Reason.PROTOCOL, "guard.protocol", Stage.TLS if session.tls else Stage.CONNECT, detail
+        )
+        await transfer.refuse(verdict, session.identify, session.tls)
+        session.end(transfer, "gateway")
+
+    async def socks5_auth(self, data: Socks5AuthData) -> None:
+        """Verify a SOCKS user."""
+        session = self.session_of(data.client_conn)
+        data.valid = await session.log_in(data.username, data.password)
+
+    # --- TLS with the client -------------------------------------------------------------------------------
+
+    def tls_clienthello(self, data: ClientHelloData) -> None:
+        """Take what the hello says; offers of other protocols only are refused."""
+        session = self.session_of(data.context.client)
+        session.deadline = None
+        facts = tls_facts(data.client_hello)
+        if is_outer(session):
+            session.outer_tls = True
+            return
+        if facts.alpn and not {HTTP1, HTTP2} & set(facts.alpn):
+            msg = "the client offers neither h2 nor http/1.1"
+            raise ValueError(msg)
+        session.tls = facts
+
+    def tls_start_client(self, data: TlsData) -> None:
+        """Show the listener's own certificate, or one for the destination."""
+        session = self.session_of(data.context.client)
+        outer = session.outer_tls and session.tls is None
+        own = outer or (own_certificate(session) or session.listener.target is not None)
+        self.tls.serve(data, session.listener if own else None, http1_only=outer)
+
+    def tls_established_client(self, data: TlsData) -> None:
+        """Remember who the client certificate names; inner TLS forgets it."""
+        session = self.session_of(data.context.client)
+        if session.listener.client_ca is not None and data.conn.certificate_list:
+            session.named(subject_of(data.conn.certificate_list[0]))
+
+    # --- requests ------------------------------------------------------------------------------------------
+
+    async def http_connect(self, flow: HTTPFlow) -> None:
+        """Admit a tunnel; where it leads is judged inside, where the refusal can be read."""
+        session, transfer, heard = self._of(flow)
+        try:
+            target = Authority.parse(flow.request.data.authority, None)
+        except UnreadableError as fault:
+            verdict = refusal(Reason.HEAD, "guard.head", Stage.CONNECT, fault.detail)
+            await transfer.refuse(verdict, lambda: session.identify_by(flow.request.data.headers.fields))
+            return
+        session.target = target
+        await transfer.admit(lambda: session.identify_by(flow.request.data.headers.fields))
+        if not transfer.admitted:
+            session.target = None
+        del heard
+
+    async def requestheaders(self, flow: HTTPFlow) -> None:
+        """Judge a head."""
+        session, transfer, read = self._of(flow)
+        fields = flow.request.data.headers.fields
+        heard = Heard(raw=read.raw, fault=read.fault, tls=session.tls)
+        await transfer.open(
+            heard, session.identify if session.tunnelled else lambda: session.identify_by(fields)
+        )
+
+    async def request(self, flow: HTTPFlow) -> None:
+        """Record what was decided after the head."""
+        _, transfer, _ = self._of(flow)
+        await transfer.settle()
+
+    def _of(self, flow: HTTPFlow) -> tuple[Session, Transfer, HeadRead]:
+        transfer, read = flow.metadata[TRANSFER], flow.metadata[HEARD]
+        assert isinstance(transfer, Transfer)
+        assert isinstance(read, HeadRead)
+        return self.session_of(flow.client_conn), transfer, read
+
+
+def _take_socks_target(session: Session, nextlayer: NextLayer) -> None:
+    """A SOCKS request names the target of its tunnel in the context."""
+    address = nextlayer.context.server.address
+    if session.listener.kind != SOCKS5 or session.target is not None or address is None:
+        return
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    session.target = Authority(Host.parse(host), address[1])
+    session.tunnelled = True

@@ -1,0 +1,243 @@
+"""What a stream does towards its two peers: connect, refuse, end, break off, pass through."""
+
+from typing import override
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    ErrorCode,
+    GetHttpConnection,
+    HttpStream,
+    RequestData,
+    RequestEndOfMessage,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    SendHttp,
+)
+from mitmproxy.proxy.layers.http._base import HttpEvent
+from mitmproxy.websocket import WebSocketData
+
+from subrosa.gateway import outgoing
+from subrosa.gateway.pump import Pump
+from subrosa.gateway.session import Session
+from subrosa.gateway.shapes import ProxyError
+from subrosa.gateway.signals import DialError, StopSending, Taken
+from subrosa.gateway.transfer import Transfer
+from subrosa.gateway.websocket import RelayedWebsocket
+from subrosa.policy.verdict import Reason, Verdict
+
+type Commands = layer.CommandGenerator[None]
+
+
+class AnsweringStream(HttpStream):
+    """The half of a stream that speaks; `HeldStream` is the half that listens."""
+
+    def __init__(self, context: Context, stream_id: int, session: Session) -> None:
+        super().__init__(context, stream_id)
+        self.session = session
+        self.transfer: Transfer | None = None
+        self.up = Pump(session, stream_id, RequestData)
+        self.down = Pump(session, stream_id, ResponseData)
+        self.h2 = context.client.alpn == b"h2"
+        self.whole = False
+        """Whether the request's end was seen."""
+        self.answered = False
+        """Whether a final response head went to the client."""
+        self.over = False
+        self.aborted = ""
+        self._went_on = False
+
+    @property
+    def held(self) -> Transfer:
+        """The transfer of this stream; there is one from the head on."""
+        assert self.transfer is not None
+        return self.transfer
+
+    def state_over(self, _event: HttpEvent) -> Commands:
+        """Nothing is expected any more."""
+        yield from ()
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def gate(self) -> None:
+        """Do not read from HTTP/1 peers while this stream cannot take what they send; HTTP/2 has its windows."""
+        paused = self._paused is not None and not self.over
+        if not self.h2:
+            shut = (paused or self.up.blocked) and not self.whole and not self.over
+            self.session.gate(self.context.client, "stream", shut=shut)
+        server = self.up.connection
+        if server is not None and server.alpn != b"h2":
+            self.session.gate(server, "stream", shut=not self.over and (paused or self.down.blocked))
+
+    def taken(self, source: Connection) -> Commands:
+        """What arrived from a peer went on; HTTP/2 may send more."""
+        if source.alpn == b"h2" and source in self.session.endpoints:
+            yield SendHttp(Taken(self.stream_id), source)
+
+    def client_left(self) -> bool:
+        """Whether the client went away while a hook ran."""
+        return any(isinstance(event, RequestProtocolError) for event in self._paused_event_queue)
+
+    # --- upstream ------------------------------------------------------------------------------------------
+
+    @override
+    def make_server_connection(self) -> layer.CommandGenerator[bool]:
+        head, reverse = self.held.head, self.session.listener.target
+        assert head is not None
+        authority = head.authority if reverse is None else reverse[1]
+        host = authority.host
+        address = (str(host.address) if host.address is not None else host.name, authority.port)
+        connection, err = yield GetHttpConnection(address, head.scheme == "https", self.session.via)
+        if err:
+            self.aborted = "upstream"
+            fault = err if isinstance(err, DialError) else _handshake_fault(err)
+            if fault.verdict.reason is not Reason.UPSTREAM:
+                self.aborted = "gateway"
+            self.held.deny(fault.verdict, fault.fault)
+            yield from self.refuse()
+            return False
+        self.context.server = self.flow.server_conn = connection
+        return True
+
+    def abort_upstream(self, code: ErrorCode) -> Commands:
+        """Let the destination see that there is no more, where it has a request at all."""
+        if self.up.connection is None or self.up.connection not in self.session.endpoints:
+            return
+        if self.client_state == self.state_over == self.server_state:
+            return
+        yield SendHttp(RequestProtocolError(self.stream_id, "aborted", code), self.up.connection)
+        self.server_state = self.state_over
+
+    # --- the client ----------------------------------------------------------------------------------------
+
+    def go_on(self) -> Commands:
+        """100 Continue, once, where the client waits for it."""
+        request = self.flow.request
+        if self._went_on or self.whole or request.data.http_version == b"HTTP/1.0":
+            return
+        self._went_on = True
+        if request.headers.get("expect", "").lower() == "100-continue":
+            yield SendHttp(
+                ResponseHeaders(self.stream_id, outgoing.go_on(to_h2=self.h2)), self.context.client
+            )
+
+    def refuse_with(self, verdict: Verdict) -> None:
+        """Refuse what is not decided yet; the caller has it recorded."""
+        self.held.refuse_now(verdict)
+
+    def refuse(self) -> Commands:
+        """Tell the client, and read what it still sends so that it can hear it."""
+        answer = self.held.answer()
+        response = outgoing.refusal(answer, to_h2=self.h2, close=not self.whole)
+        self.answered = True
+        self.server_state = self.state_over
+        self.held.drop()
+        ends = answer.trailers_only or not answer.body
+        yield SendHttp(ResponseHeaders(self.stream_id, response, ends), self.context.client)
+        if answer.body:
+            yield SendHttp(ResponseData(self.stream_id, answer.body), self.context.client)
+        if self.whole:
+            yield from self.finish()
+        else:
+            yield from self.end_early(close=True)
+
+    def refuse_or_break(self) -> Commands:
+        """Tell the client where no answer began, else break the answer off."""
+        if not self.answered:
+            yield from self.refuse()
+            return
+        failed = ResponseProtocolError(self.stream_id, "aborted", ErrorCode.CANCEL)
+        yield from self.leave()
+        yield SendHttp(failed, self.context.client)
+
+    def finish(self) -> Commands:
+        """Request and response are complete."""
+        self._close()
+        yield DropStream(self.stream_id)
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+    def end_early(self, *, close: bool = False) -> Commands:
+        """The response is complete and the request is not: RFC 9112 9.6, RFC 9113 8.1."""
+        if self.h2:
+            yield from self.finish()
+            yield SendHttp(StopSending(self.stream_id), self.context.client)
+            return
+        self.client_state = self.state_discard
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+        if close:
+            yield commands.CloseTcpConnection(self.context.client, half_close=True)
+        yield commands.RequestWakeup(self.session.shared.limits.discard_seconds)
+
+    def state_discard(self, event: HttpEvent) -> Commands:
+        """HTTP/1: read over the rest of the request, within bounds."""
+        if isinstance(event, RequestData):
+            self.held.discard(event.data)
+            if self.held.discarded > self.session.shared.limits.discarded:
+                self._close()
+                yield commands.CloseConnection(self.context.client)
+        elif isinstance(event, RequestEndOfMessage):
+            yield from self.leave()
+
+    def leave(self) -> Commands:
+        """Over, without a word."""
+        self._close()
+        yield DropStream(self.stream_id)
+
+    def _close(self) -> None:
+        self.over = True
+        self.client_state = self.server_state = self.state_over
+        self.session.end(self.held, self.aborted)
+
+    # --- other protocols inside ----------------------------------------------------------------------------
+
+    def upgrade(self) -> Commands:
+        """The destination agreed to WebSocket."""
+        self.flow.websocket = WebSocketData()
+        self.child_layer = RelayedWebsocket(self.context, self.flow, self.session, self.held)
+        self._handle_event = self.passthrough  # type: ignore[method-assign]
+        yield from self.child_layer.handle_event(events.Start())
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+    @override
+    def passthrough(self, event: events.Event) -> Commands:
+        assert self.child_layer is not None
+        client, server = self.context.client, self.context.server
+        switched = self.flow.websocket is not None
+        if isinstance(event, RequestData):
+            event = events.DataReceived(client, event.data)
+        elif isinstance(event, ResponseData):
+            event = events.DataReceived(server, event.data)
+        elif isinstance(event, RequestEndOfMessage | RequestProtocolError):
+            event = events.ConnectionClosed(client)
+        elif isinstance(event, ResponseEndOfMessage | ResponseProtocolError):
+            event = events.ConnectionClosed(server)
+        for command in self.child_layer.handle_event(event):
+            if isinstance(command, commands.SendData) and command.connection is client:
+                yield SendHttp(ResponseData(self.stream_id, command.data), client)
+            elif isinstance(command, commands.SendData) and command.connection is server and switched:
+                yield SendHttp(RequestData(self.stream_id, command.data), server)
+            elif isinstance(command, commands.CloseTcpConnection) and command.half_close:
+                yield command
+            elif isinstance(command, commands.CloseConnection) and command.connection is client:
+                gone = ResponseProtocolError(self.stream_id, "EOF", ErrorCode.PASSTHROUGH_CLOSE)
+                yield SendHttp(gone, client)
+            elif isinstance(command, commands.CloseConnection) and command.connection is server and switched:
+                yield SendHttp(
+                    RequestProtocolError(self.stream_id, "EOF", ErrorCode.PASSTHROUGH_CLOSE), server
+                )
+            else:
+                yield command
+
+
+def _handshake_fault(detail: str) -> DialError:
+    """Mitmproxy's own words for a TLS handshake or a parent proxy that failed."""
+    if "ertificate" in detail:
+        return DialError("the destination's certificate is not trusted", fault=ProxyError.TLS_CERTIFICATE)
+    if "Upstream proxy" in detail:
+        return DialError("the parent proxy refused the connection", fault=ProxyError.UNAVAILABLE)
+    return DialError("the TLS handshake with the destination failed", fault=ProxyError.TLS_PROTOCOL)

@@ -1,0 +1,217 @@
+"""HTTP/2 endpoints: bounded streams, heads and resets, and flow control that waits for whoever takes the octets.
+
+mitmproxy opens its windows to 2 GiB and acknowledges at once, so a slow peer costs memory. Here an octet is
+acknowledged when the stream says that it went on (`Taken`), or when nobody wants it any more.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import override
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+from mitmproxy import http
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import Http2Client, Http2Server
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._http2 import Http2Connection, StreamState
+from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
+
+from subrosa.facts.head import HeadError, RawHead
+from subrosa.gateway.extract import raw_h2_head
+from subrosa.gateway.limits import Limits
+from subrosa.gateway.session import Session
+from subrosa.gateway.signals import HeadRead, StopSending, Taken
+
+type Fields = list[tuple[bytes, bytes]]
+
+
+class Windowed(BufferedH2Connection):
+    """A connection whose windows are as wide as the limits say."""
+
+    def __init__(self, config: h2.config.H2Configuration, limits: Limits) -> None:
+        super().__init__(config)
+        settings = self.local_settings
+        settings.initial_window_size = limits.stream_window
+        settings.max_concurrent_streams = limits.streams
+        settings.max_header_list_size = limits.head.head_bytes + limits.head.target_bytes
+        if config.client_side:
+            settings.enable_push = 0
+        settings.acknowledge()
+        self.decoder.max_header_list_size = limits.head.head_bytes + limits.head.target_bytes
+        self._window = limits.connection_window
+
+    @override
+    def initiate_connection(self) -> None:
+        h2.connection.H2Connection.initiate_connection(self)
+        self.increment_flow_control_window(self._window - self.inbound_flow_control_window)
+
+
+class Credited(Http2Connection):
+    """What both endpoints share."""
+
+    session: Session
+    live: Mapping[int, object]
+    """The streams that still take octets, by the client's ids."""
+    owed: dict[int, int]
+
+    def _set_up(self, session: Session, live: Mapping[int, object]) -> None:
+        self.session, self.live, self.owed = session, live, {}
+        self.h2_conn = Windowed(self.h2_conf, session.shared.limits)
+
+    def _client_id(self, stream_id: int) -> int:
+        """The client's id of one of this connection's streams."""
+        return stream_id
+
+    def _own_id(self, stream_id: int) -> int | None:
+        """The id that this connection has for one of the client's streams."""
+        return stream_id
+
+    def buffered(self, stream_id: int) -> int:
+        """Octets kept back because the peer's window is shut."""
+        own = self._own_id(stream_id)
+        waiting = self.h2_conn.stream_buffers.get(own) if own is not None else None
+        return sum(len(piece.data) for piece in waiting) if waiting else 0
+
+    @override
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, Taken):
+            self._acknowledge(self._own_id(event.stream_id))
+            yield from self._flush()
+            return
+        if isinstance(event, StopSending):
+            if not self.is_closed(event.stream_id) and not self.h2_conn.stream_buffers.get(event.stream_id):
+                self.h2_conn.reset_stream(event.stream_id, h2.errors.ErrorCodes.NO_ERROR)
+                self.streams.pop(event.stream_id, None)
+            self._acknowledge(event.stream_id)
+            yield from self._flush()
+            return
+        yield from super()._handle_event(event)
+        if isinstance(event, events.DataReceived):
+            for stream_id in [own for own in self.owed if self._client_id(own) not in self.live]:
+                self._acknowledge(stream_id)
+            yield from self._flush()
+            self.session.moved(self.conn)
+
+    @override
+    def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+        if (
+            isinstance(event, h2.events.DataReceived)
+            and self.streams.get(event.stream_id) is StreamState.HEADERS_RECEIVED
+        ):
+            self.owed[event.stream_id] = self.owed.get(event.stream_id, 0) + event.flow_controlled_length
+            if event.data:
+                yield ReceiveHttp(self.ReceiveData(event.stream_id, event.data))
+            return False
+        if isinstance(event, h2.events.DataReceived) and event.stream_id not in self.streams:
+            # refused or answered already: nobody takes it, and the connection's window must not shrink for it
+            self._credit(event.flow_controlled_length, event.stream_id)
+            return False
+        return (yield from super().handle_h2_event(event))
+
+    def _acknowledge(self, stream_id: int | None) -> None:
+        octets = self.owed.pop(stream_id, 0) if stream_id is not None else 0
+        if octets and stream_id is not None:
+            self._credit(octets, stream_id)
+
+    def _credit(self, octets: int, stream_id: int) -> None:
+        if self.h2_conn.state_machine.state is h2.connection.ConnectionState.CLOSED:
+            return
+        try:
+            self.h2_conn.acknowledge_received_data(octets, stream_id)
+        except (h2.exceptions.StreamClosedError, h2.exceptions.NoSuchStreamError):
+            self.h2_conn.increment_flow_control_window(octets)
+
+    def _flush(self) -> layer.CommandGenerator[None]:
+        data = self.h2_conn.data_to_send()
+        if data:
+            yield commands.SendData(self.conn, data)
+
+
+class ClientSide(Credited, Http2Server):
+    """Towards the client."""
+
+    def __init__(self, context: Context, session: Session, live: Mapping[int, object]) -> None:
+        super().__init__(context)
+        self._set_up(session, live)
+        self._resets = float(session.shared.limits.resets)
+        self._reset_at = time.monotonic()
+
+    @override
+    def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+        if isinstance(event, h2.events.RequestReceived):
+            fields = [(bytes(name), bytes(value)) for name, value in event.headers]
+            self.streams[event.stream_id] = StreamState.HEADERS_RECEIVED
+            yield ReceiveHttp(self._read(event.stream_id, fields, ended=bool(event.stream_ended)))
+            return False
+        if isinstance(event, h2.events.StreamReset) and self._too_many_resets():
+            yield from self.protocol_error("too many stream resets", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+            return True
+        return (yield from super().handle_h2_event(event))
+
+    def _read(self, stream_id: int, fields: Fields, *, ended: bool) -> HeadRead:
+        raw: RawHead | None = None
+        fault: HeadError | None = None
+        try:
+            raw = raw_h2_head(self.session, fields, end_of_stream=ended)
+        except HeadError as found:
+            fault = found
+        return HeadRead(stream_id, _request(fields), ended, raw=raw, fault=fault)
+
+    def _too_many_resets(self) -> bool:
+        """CVE-2023-44487: a bucket of resets, filled again at a steady rate."""
+        limits, now = self.session.shared.limits, time.monotonic()
+        filled = self._resets + (now - self._reset_at) * limits.resets_per_second
+        self._resets, self._reset_at = min(float(limits.resets), filled) - 1, now
+        return self._resets < 0
+
+
+class UpstreamSide(Credited, Http2Client):
+    """Towards the destination."""
+
+    def __init__(self, context: Context, session: Session, live: Mapping[int, object]) -> None:
+        super().__init__(context)
+        self._set_up(session, live)
+
+    @property
+    def idle(self) -> bool:
+        """HTTP/2 takes further streams as long as it is open."""
+        return self.h2_conn.state_machine.state is not h2.connection.ConnectionState.CLOSED
+
+    @override
+    def _client_id(self, stream_id: int) -> int:
+        return self.their_stream_id.get(stream_id, -1)
+
+    @override
+    def _own_id(self, stream_id: int) -> int | None:
+        return self.our_stream_id.get(stream_id)
+
+    @override
+    def buffered(self, stream_id: int) -> int:
+        queued = self.stream_queue.get(stream_id)
+        waiting = sum(len(getattr(event, "data", b"")) for event in queued) if queued else 0
+        return waiting + super().buffered(stream_id)
+
+
+def _request(fields: Fields) -> http.Request:
+    """The request as mitmproxy's state machines want it; what goes upstream is made anew from the checked head."""
+    pseudo = {name: value for name, value in fields if name.startswith(b":")}
+    return http.Request(
+        host="",
+        port=0,
+        method=pseudo.get(b":method", b"GET"),
+        scheme=pseudo.get(b":scheme", b""),
+        authority=pseudo.get(b":authority", b""),
+        path=pseudo.get(b":path", b""),
+        http_version=b"HTTP/2.0",
+        headers=http.Headers([(name, value) for name, value in fields if not name.startswith(b":")]),
+        content=None,
+        trailers=None,
+        timestamp_start=0.0,
+        timestamp_end=None,
+    )

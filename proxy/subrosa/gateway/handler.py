@@ -1,0 +1,293 @@
+"""The choke point: every hook, layer and connection of one client runs through here, and whatever fails closes.
+
+mitmproxy logs what an addon or a layer raises and goes on; here nothing goes on.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal, override
+
+from mitmproxy import hooks
+from mitmproxy.addonmanager import AddonManager, traverse
+from mitmproxy.connection import Connection, ConnectionState, Server
+from mitmproxy.master import Master
+from mitmproxy.proxy import commands, events, server, server_hooks
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import CommandGenerator, Layer
+from mitmproxy.proxy.layers.http import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
+from mitmproxy.proxy.mode_specs import ProxyMode
+
+from subrosa.gateway.dial import DialFailed, close_quietly, dial
+from subrosa.gateway.session import Session
+from subrosa.gateway.signals import TRANSFER, WhenDrained
+from subrosa.gateway.spool import SpoolError
+from subrosa.gateway.transfer import Transfer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mitmproxy.options import Options
+
+log = logging.getLogger("subrosa.gateway")
+
+_READING: ContextVar[Connection | None] = ContextVar("_READING", default=None)
+_OF_REQUESTS = (HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook)
+
+
+class HookFailedError(Exception):
+    """A hook failed, and what had to be closed is closed."""
+
+
+class StrictManager(AddonManager):
+    """Calls each addon's hook and lets whatever it raises through; no addon can skip the ones after it."""
+
+    def __init__(self, master: Master) -> None:
+        super().__init__(master)
+        self._table: dict[str, list[Callable[..., Any]]] = {}
+
+    @override
+    def register(self, addon: object) -> object:
+        self._table = {}
+        return super().register(addon)
+
+    @override
+    async def handle_lifecycle(self, event: hooks.Hook) -> None:
+        calls = self._table.get(event.name)
+        if calls is None:
+            calls = self._table[event.name] = list(self._calls(event.name))
+        if calls:
+            args = event.args()
+            for call in calls:
+                found = call(*args)
+                if found is not None:
+                    await found
+
+    def _calls(self, name: str) -> Iterator[Callable[..., Any]]:
+        for addon in traverse(self.chain):
+            call = getattr(addon, name, None)
+            if callable(call):
+                yield call
+
+
+class Guard:
+    """Stands above all layers of a connection: whatever one raises closes the connection, for good."""
+
+    def __init__(self, inner: Layer, handler: "GatewayHandler") -> None:
+        self.inner = inner
+        self.handler = handler
+        self.context: Context = inner.context
+        self._dead = False
+
+    def handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        """Pass an event on."""
+        if self._dead:
+            return
+        try:
+            yield from self.inner.handle_event(event)
+        except Exception as fault:
+            self._dead = True
+            log.exception("a layer failed")
+            self.handler.abort("spool" if isinstance(fault, SpoolError) else "engine")
+
+
+class GatewayHandler(server.LiveConnectionHandler):
+    """One client connection and what it has open upstream."""
+
+    session: Session
+    """Set by the engine before anything runs."""
+
+    def __init__(
+        self,
+        master: Master,
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        options: "Options",
+        mode: ProxyMode,
+    ) -> None:
+        super().__init__(*streams, options, mode)
+        self.master = master
+        self._closed = False
+
+    # --- closing -------------------------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> Guard:
+        """The top of the layers, guarded."""
+        return self._guard
+
+    @layer.setter
+    def layer(self, top: Layer) -> None:
+        self._guard = Guard(top, self)
+
+    def abort(self, cause: str) -> None:
+        """Close everything now, and count why."""
+        self.session.shared.ports.recorder.failed_closed(cause)
+        self.cut()
+
+    def cut(self) -> None:
+        """Close everything now, on purpose."""
+        self.session.ended_by = "gateway"
+        for io in list(self.transports.values()):
+            if isinstance(io.writer, asyncio.StreamWriter):
+                io.writer.transport.abort()
+        io = self.transports.get(self.client, server.ConnectionIO())
+        if io.handler is not None:
+            io.handler.cancel("cut")
+
+    def idle_for(self) -> float:
+        """Seconds since anything came or was to be done."""
+        return time.time() - self.timeout_watchdog.last_activity  # noqa: TID251 - the watchdog's own clock
+
+    @override
+    def close_connection(self, connection: Connection, half_close: bool = False) -> None:
+        io = self.transports.get(connection)
+        super().close_connection(connection, half_close)
+        # mitmproxy relies on its task seeing the cancellation at the right place, else the socket stays open
+        if not half_close and io is not None and isinstance(io.writer, asyncio.StreamWriter):
+            close_quietly(io.writer)
+        self.session.moved(connection)
+
+    @override
+    def log(
+        self,
+        message: str,
+        level: int = logging.INFO,
+        exc_info: "Literal[True] | tuple[type[BaseException], BaseException, TracebackType | None] | None" = None,
+    ) -> None:
+        """Mitmproxy tells here, and here only, that something failed between its layers and its sockets."""
+        if exc_info is not None:
+            log.error(message, exc_info=exc_info)
+            self.abort("engine")
+        elif level >= logging.WARNING:
+            log.info(message)
+
+    # --- hooks ---------------------------------------------------------------------------------------------
+
+    @override
+    async def hook_task(self, hook: commands.StartHook) -> None:
+        try:
+            await self.handle_hook(hook)
+        except HookFailedError:
+            return  # never completed: its layer stays where it is, and the connection is closed
+        if hook.blocking:
+            await self.server_event(events.HookCompleted(hook))
+
+    @override
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        try:
+            async with asyncio.timeout(self.session.shared.limits.step_seconds * 2):
+                await self.master.addons.handle_lifecycle(hook)
+        except Exception as fault:
+            log.exception("hook %s failed", hook.name)
+            cause = "timeout" if isinstance(fault, TimeoutError) else "hook"
+            if await self._refused(hook, cause):
+                return
+            self.abort(cause)
+            if isinstance(hook, server_hooks.ClientConnectedHook):
+                self.client.error = "refused"
+                return
+            if isinstance(hook, server_hooks.ClientDisconnectedHook):
+                return
+            raise HookFailedError from fault
+
+    async def _refused(self, hook: commands.StartHook, cause: str) -> bool:
+        """Whether the hook was one of a request, which then is refused by itself."""
+        if not isinstance(hook, _OF_REQUESTS):
+            return False
+        transfer = hook.flow.metadata.get(TRANSFER)
+        if not isinstance(transfer, Transfer):
+            return False
+        transfer.fail(cause)
+        await transfer.settle()
+        return True
+
+    # --- connections ---------------------------------------------------------------------------------------
+
+    @override
+    async def open_connection(self, command: commands.OpenConnection) -> None:
+        upstream = command.connection
+        assert isinstance(upstream, Server)
+        try:
+            reader, writer = await dial(self.session, upstream)
+        except DialFailed as fault:
+            upstream.error = fault.error
+            self.transports.pop(upstream, None)
+            await self.server_event(events.OpenConnectionCompleted(command, fault.error))
+            return
+        except asyncio.CancelledError:
+            await self.server_event(events.OpenConnectionCompleted(command, "cancelled"))
+            raise
+        upstream.state = ConnectionState.OPEN
+        upstream.peername = writer.get_extra_info("peername")
+        upstream.sockname = writer.get_extra_info("sockname")
+        self.transports[upstream] = server.ConnectionIO(asyncio.current_task(), reader, writer)
+        await self.server_event(events.OpenConnectionCompleted(command, None))
+        await self.handle_connection(upstream)
+
+    @override
+    async def handle_connection(self, connection: Connection) -> None:
+        _READING.set(connection)
+        try:
+            await super().handle_connection(connection)
+        finally:
+            self.session.moved(connection)
+
+    @override
+    async def drain_writers(self) -> None:
+        """Before reading on: where what was read went must have room, and nothing may have shut the gate."""
+        reading = _READING.get()
+        if reading is None:
+            return
+        goes_to = [self.client]
+        if reading is self.client and self.client.alpn != b"h2":
+            goes_to = list(self.transports)
+        for connection in goes_to:
+            io = self.transports.get(connection)
+            if io is not None and io.writer is not None:
+                try:
+                    await io.writer.drain()
+                except OSError:
+                    if io.handler is not None:
+                        io.handler.cancel("the peer is gone")
+        await self.session.readable(reading)
+
+    @override
+    async def wakeup(self, request: commands.RequestWakeup) -> None:
+        if not isinstance(request, WhenDrained):
+            await super().wakeup(request)
+            return
+        with suppress(OSError):
+            await self._drained(request)
+        task = asyncio.current_task()
+        assert task is not None
+        self.wakeup_timer.discard(task)
+        await self.server_event(events.Wakeup(request))
+
+    async def _drained(self, request: WhenDrained) -> None:
+        low = self.session.shared.limits.backlog // 2
+        connection = request.connection
+        while self.session.backlog(connection, request.stream_id) > low:
+            io = self.transports.get(connection)
+            if io is None or not isinstance(io.writer, asyncio.StreamWriter) or io.writer.is_closing():
+                return
+            await io.writer.drain()
+            if self.session.backlog(connection, request.stream_id) > low:
+                await self.session.movement(connection)
+
+    def unwritten(self, connection: Connection) -> int:
+        """Octets that wait in the socket's buffer."""
+        io = self.transports.get(connection)
+        if io is None or not isinstance(io.writer, asyncio.StreamWriter):
+            return 0
+        return io.writer.transport.get_write_buffer_size()
+
+    async def serve(self) -> None:
+        """The whole life of the connection."""
+        try:
+            with suppress(HookFailedError):
+                await self.handle_client()
+        finally:
+            self.session.close()

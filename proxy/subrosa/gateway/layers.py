@@ -1,0 +1,126 @@
+"""The HTTP layer of one connection: our endpoints and streams, and connections upstream that are truly reused.
+
+mitmproxy's own would reconnect for every request of an HTTP/2 client at an HTTP/1 destination, remember a failed
+connection for good, and take the upstream name from the client's SNI.
+"""
+
+from typing import override
+
+from mitmproxy.connection import Connection, Server
+from mitmproxy.proxy import commands, events, layer, tunnel
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import tls
+from mitmproxy.proxy.layers.http import (
+    GetHttpConnection,
+    GetHttpConnectionCompleted,
+    HttpLayer,
+    HTTPMode,
+    RegisterHttpConnection,
+)
+from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
+
+from subrosa.gateway import h1, h2
+from subrosa.gateway.session import Session
+from subrosa.gateway.streams import HeldStream
+
+type Upstream = h1.UpstreamSide | h2.UpstreamSide
+
+
+class HeldLayer(HttpLayer):
+    """HTTP towards a client, each request in a `HeldStream`."""
+
+    def __init__(self, context: Context, session: Session) -> None:
+        super().__init__(context, HTTPMode.regular)
+        self.session = session
+        self.upstreams: dict[Connection, Upstream] = {}
+
+    @override
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            endpoint: h1.ClientSide | h2.ClientSide
+            if self.context.client.alpn == b"h2":
+                endpoint = h2.ClientSide(self.context.fork(), self.session, self.streams)
+                self.session.endpoints[self.context.client] = endpoint
+            else:
+                endpoint = h1.ClientSide(self.context.fork(), self.session)
+            self.connections[self.context.client] = endpoint
+        yield from super()._handle_event(event)
+
+    @override
+    def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
+        stream = HeldStream(self.context.fork(), stream_id, self.session)
+        self.streams[stream_id] = stream
+        yield from self.event_to_child(stream, events.Start())
+
+    @override
+    def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> layer.CommandGenerator[None]:
+        for connection in self.connections if reuse else ():
+            if not event.connection_spec_matches(connection):
+                continue
+            if connection in self.waiting_for_establishment:
+                self.waiting_for_establishment[connection].append(event)
+                return
+            upstream = self.upstreams.get(connection)
+            if connection.connected and upstream is not None and upstream.idle:
+                stream = self.command_sources.pop(event)
+                yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, (connection, None)))
+                return
+        yield from self._dial(event)
+
+    def _dial(self, event: GetHttpConnection) -> layer.CommandGenerator[None]:
+        context = self.context.fork()
+        context.server = Server(address=event.address)
+        stack = tunnel.LayerStack()
+        if event.via:
+            context.server.via = event.via
+            stack /= HttpUpstreamProxy.make(context, event.tls)
+        if event.tls:
+            context.server.sni = event.address[0]
+            stack /= tls.ServerTLSLayer(context)
+        stack /= UpstreamLayer(context, self)
+        self.connections[context.server] = stack[0]
+        self.waiting_for_establishment[context.server].append(event)
+        yield from self.event_to_child(stack[0], events.Start())
+
+    @override
+    def register_connection(self, command: RegisterHttpConnection) -> layer.CommandGenerator[None]:
+        waiting = self.waiting_for_establishment.pop(command.connection)
+        for at, event in enumerate(waiting):
+            upstream = self.upstreams.get(command.connection)
+            if not command.err and (upstream is None or not upstream.idle):
+                for later in waiting[at:]:
+                    yield from self.get_connection(later)
+                return
+            stream = self.command_sources.pop(event)
+            reply: tuple[None, str] | tuple[Connection, None] = (
+                (None, command.err) if command.err else (command.connection, None)
+            )
+            yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, reply))
+
+
+class UpstreamLayer(layer.Layer):
+    """Opens one connection upstream, and speaks there what was negotiated."""
+
+    def __init__(self, context: Context, parent: HeldLayer) -> None:
+        super().__init__(context)
+        self.parent = parent
+        self.endpoint: Upstream | None = None
+
+    @override
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if self.endpoint is not None:
+            yield from self.endpoint.handle_event(event)
+            return
+        if not isinstance(event, events.Start):
+            return
+        err: str | None = yield commands.OpenConnection(self.context.server)
+        if not err:
+            session, server = self.parent.session, self.context.server
+            if server.alpn == b"h2":
+                self.endpoint = h2.UpstreamSide(self.context, session, self.parent.streams)
+            else:
+                self.endpoint = h1.UpstreamSide(self.context, session)
+            self.parent.upstreams[server] = self.endpoint
+            session.endpoints[server] = self.endpoint
+            yield from self.endpoint.handle_event(event)
+        yield RegisterHttpConnection(self.context.server, err)

@@ -1,0 +1,61 @@
+"""What our layers tell each other and the handler beyond mitmproxy's own events and commands."""
+
+from dataclasses import dataclass
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands
+from mitmproxy.proxy.layers.http import RequestHeaders
+from mitmproxy.proxy.layers.http._base import HttpEvent
+
+from subrosa.facts.head import HeadError, RawHead
+from subrosa.facts.stage import Stage
+from subrosa.gateway.shapes import ProxyError
+from subrosa.policy.verdict import Reason, Verdict, refusal
+
+TRANSFER = "subrosa.transfer"
+"""Where a flow's metadata keeps its `Transfer`."""
+HEARD = "subrosa.heard"
+"""Where a flow's metadata keeps the event that its head came in."""
+
+
+@dataclass
+class HeadRead(RequestHeaders):
+    """Request headers, with the head as it stood on the wire, or why it is none."""
+
+    raw: RawHead | None = None
+    fault: HeadError | None = None
+
+
+@dataclass
+class StopSending(HttpEvent):
+    """HTTP/2: the answer is complete, the rest of the request is not wanted (RFC 9113 8.1)."""
+
+
+@dataclass
+class Taken(HttpEvent):
+    """HTTP/2: what arrived on this stream went on, so its peer may send more."""
+
+
+class WhenDrained(commands.RequestWakeup):
+    """Asks for a wake-up once little waits for the peer of one stream."""
+
+    def __init__(self, connection: Connection, stream_id: int) -> None:
+        super().__init__(0.0)
+        self.connection = connection
+        self.stream_id = stream_id
+
+
+class DialError(str):
+    """Why a connection could not be opened, in the words of mitmproxy, with our verdict beside it."""
+
+    verdict: Verdict
+    fault: ProxyError | None
+
+    def __new__(
+        cls, detail: str, reason: Reason = Reason.UPSTREAM, fault: ProxyError | None = None
+    ) -> "DialError":
+        """A text that carries a verdict."""
+        self = super().__new__(cls, detail)
+        self.verdict = refusal(reason, f"guard.{reason.value}", Stage.END, detail)
+        self.fault = fault
+        return self

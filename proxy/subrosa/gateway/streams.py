@@ -1,0 +1,321 @@
+"""One request in its stream: held until it is decided, then released with back-pressure, or refused.
+
+A subclass of mitmproxy's stream, because that one opens the upstream and sends the head before the first octet of
+the body, cannot refuse after that, and has no back-pressure. Every state that sends anything is replaced.
+"""
+
+from typing import override
+
+from mitmproxy import http
+from mitmproxy.net.http.validate import validate_headers
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    ErrorCode,
+    HttpConnectHook,
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    RequestTrailers,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    ResponseTrailers,
+    SendHttp,
+)
+from mitmproxy.proxy.layers.http._base import HttpEvent
+
+from subrosa.facts.head import HeadError, HeadFault
+from subrosa.facts.stage import Stage
+from subrosa.gateway import outgoing
+from subrosa.gateway.answering import AnsweringStream
+from subrosa.gateway.listener import EXPLICIT
+from subrosa.gateway.session import Session
+from subrosa.gateway.shapes import ProxyError
+from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead, WhenDrained
+from subrosa.gateway.transfer import head_refusal
+from subrosa.policy.verdict import Reason, Verdict, refusal
+
+_SWITCHING = 101
+_BODILESS = frozenset({"GET", "HEAD"})
+type Commands = layer.CommandGenerator[None]
+
+
+class HeldStream(AnsweringStream):
+    """One request and its response."""
+
+    def __init__(self, context: Context, stream_id: int, session: Session) -> None:
+        super().__init__(context, stream_id, session)
+        self.trailers: http.Headers | None = None
+        self.response_trailers: http.Headers | None = None
+
+    @override
+    def handle_event(self, event: events.Event) -> Commands:
+        yield from super().handle_event(event)
+        if self.child_layer is None:
+            self.gate()
+
+    @override
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.Start):
+            self.client_state = self.state_wait_for_request_headers
+        elif isinstance(event, events.Wakeup):
+            yield from self._woken(event.command)
+        elif self.over:
+            pass
+        elif isinstance(event, RequestProtocolError):
+            yield from self._client_gone(event)
+        elif isinstance(event, ResponseProtocolError):
+            yield from self._upstream_failed(event.message)
+        elif isinstance(event, RequestHeaders | RequestData | RequestTrailers | RequestEndOfMessage):
+            yield from self.client_state(event)
+        else:
+            yield from self.server_state(event)
+
+    # --- the request ---------------------------------------------------------------------------------------
+
+    @override
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
+        assert isinstance(event, HeadRead)
+        self.flow = http.HTTPFlow(self.context.client, self.context.server)
+        self.flow.request = event.request
+        self.transfer = self.session.begin("http/2" if self.h2 else "http/1.1")
+        self.flow.metadata[TRANSFER], self.flow.metadata[HEARD] = self.transfer, event
+        self.client_state = self.state_held
+        self.server_state = self.state_wait_for_response_headers
+        if self._opens_tunnel(event):
+            yield from self.handle_connect()
+            return
+        self.whole = event.request.data.method.upper() == b"CONNECT"
+        yield HttpRequestHeadersHook(self.flow)
+        yield from self._act()
+
+    def state_held(self, event: HttpEvent) -> Commands:
+        """Nothing is decided: every octet stays here."""
+        if isinstance(event, RequestData):
+            if self._unannounced():
+                self.refuse_with(_no_body())
+            else:
+                self.held.hold(event.data)
+            yield from self.taken(self.context.client)
+        elif isinstance(event, RequestTrailers):
+            self.trailers = event.trailers
+            self.held.trailers(event.trailers.fields)
+        elif isinstance(event, RequestEndOfMessage):
+            self.whole = True
+            self.held.end()
+        if self.held.verdict.decided:
+            yield HttpRequestHook(self.flow)
+            yield from self._act()
+
+    def _unannounced(self) -> bool:
+        """HTTP/2: octets after a GET that did not announce any."""
+        head = self.held.head
+        return self.h2 and head is not None and head.method in _BODILESS
+
+    def _act(self) -> Commands:
+        """Do what the verdict says."""
+        if self.over or self.client_left():
+            return
+        if not self.held.verdict.decided:
+            yield from self.go_on()
+        elif self.held.may_pass:
+            yield from self._release()
+        else:
+            yield from self.refuse()
+
+    def _release(self) -> Commands:
+        self.client_state = self.state_stream_request_body
+        if not (yield from self.make_server_connection()) or self.over or self.client_left():
+            return
+        transfer, head, server = self.held, self.held.head, self.context.server
+        assert head is not None
+        held = transfer.spool.pending if transfer.spool is not None else 0
+        request = outgoing.request(
+            self.flow.request,
+            head,
+            http2=server.alpn == b"h2",
+            whole=held if self.whole and self.trailers is None else None,
+            via_proxy=server.via is not None and head.scheme == "http",
+        )
+        self.up.attach(server, transfer.spool)
+        yield SendHttp(RequestHeaders(self.stream_id, request, not head.has_body), server)
+        if head.has_body and not self.whole:
+            yield from self.go_on()
+        self.up.ended = self.whole
+        yield from self._sent_up(self.up.drained())
+
+    @override
+    def state_stream_request_body(self, event: HttpEvent) -> Commands:
+        if isinstance(event, RequestData):
+            if self._unannounced():
+                yield from self._refuse_late(_no_body())
+                return
+            yield from self._sent_up(self.up.send(event.data))
+        elif isinstance(event, RequestTrailers):
+            self.trailers = event.trailers
+            fault = self.held.check_late(event.trailers.fields)
+            if fault is not None:
+                yield from self._refuse_late(fault)
+        elif isinstance(event, RequestEndOfMessage):
+            self.whole = self.up.ended = True
+            yield from self._sent_up(())
+
+    def _sent_up(self, sending: "Commands | tuple[()]") -> Commands:
+        """Let octets go on, and see what follows from it."""
+        yield from sending
+        self.held.sent = self.up.sent
+        if not self.up.empty:
+            return
+        if not self.up.ended:
+            yield from self.taken(self.context.client)
+        elif self.client_state == self.state_stream_request_body:
+            self.client_state = self.state_over
+            if self.trailers is not None:
+                yield SendHttp(RequestTrailers(self.stream_id, self.trailers), self.context.server)
+            yield SendHttp(RequestEndOfMessage(self.stream_id), self.context.server)
+            self.held.drop()
+            if self.server_state == self.state_over:
+                yield from self.finish()
+
+    def _refuse_late(self, verdict: Verdict) -> Commands:
+        """Refuse after octets went on: the upstream gets no end of message, so it has nothing whole."""
+        self.held.late = True
+        self.held.deny(verdict)
+        yield from self.abort_upstream(ErrorCode.CANCEL)
+        yield from self.refuse_or_break()
+
+    # --- the response --------------------------------------------------------------------------------------
+
+    @override
+    def state_wait_for_response_headers(self, event: HttpEvent) -> Commands:
+        if not isinstance(event, ResponseHeaders):
+            return
+        transfer, head, response = self.held, self.held.head, event.response
+        assert head is not None
+        transfer.upstream_status = response.status_code
+        switching = response.status_code == _SWITCHING
+        try:
+            validate_headers(response)
+        except ValueError:
+            yield from self._upstream_failed("the head of the answer is malformed")
+            return
+        if switching and (
+            head.upgrade is None or response.headers.get("upgrade", "").lower() != head.upgrade
+        ):
+            yield from self._upstream_failed("the destination switched to a protocol that nobody asked for")
+            return
+        self.flow.response = response
+        self.answered = True
+        self.down.attach(self.context.client)
+        answer = outgoing.response(
+            response,
+            to_h2=self.h2,
+            head_request=head.method == "HEAD",
+            ends=event.end_stream,
+            old_client=self.flow.request.data.http_version == b"HTTP/1.0",
+        )
+        yield SendHttp(ResponseHeaders(self.stream_id, answer, event.end_stream), self.context.client)
+        self.server_state = self.state_stream_response_body
+
+    @override
+    def state_stream_response_body(self, event: HttpEvent) -> Commands:
+        if isinstance(event, ResponseData):
+            self.held.received += len(event.data)
+            yield from self._sent_down(self.down.send(event.data))
+        elif isinstance(event, ResponseTrailers):
+            self.response_trailers = event.trailers
+        elif isinstance(event, ResponseEndOfMessage):
+            self.down.ended = True
+            yield from self._sent_down(())
+
+    def _sent_down(self, sending: "Commands | tuple[()]") -> Commands:
+        yield from sending
+        if not self.down.empty:
+            return
+        if not self.down.ended:
+            yield from self.taken(self.context.server)
+        elif self.server_state == self.state_stream_response_body:
+            self.server_state = self.state_over
+            if self.response_trailers is not None:
+                yield SendHttp(ResponseTrailers(self.stream_id, self.response_trailers), self.context.client)
+            if self.flow.response is not None and self.flow.response.status_code == _SWITCHING:
+                yield from self.upgrade()
+            elif self.client_state == self.state_over:
+                yield from self.finish()
+            else:
+                yield from self.abort_upstream(ErrorCode.CANCEL)
+                yield from self.end_early()
+
+    # --- what can happen at any time -----------------------------------------------------------------------
+
+    def _woken(self, command: commands.RequestWakeup) -> Commands:
+        if not isinstance(command, WhenDrained):
+            self.session.end(self.held, self.aborted)
+            yield commands.CloseConnection(self.context.client)
+        elif self.over:
+            pass
+        elif command.connection is self.context.client:
+            yield from self._sent_down(self.down.drained())
+        elif command.connection is self.up.connection:
+            yield from self._sent_up(self.up.drained())
+
+    def _client_gone(self, event: RequestProtocolError) -> Commands:
+        yield from self.abort_upstream(event.code)
+        if event.code is not ErrorCode.REQUEST_VALIDATION_FAILED:
+            self.aborted = self.aborted or "client"
+            yield from self.leave()
+            return
+        verdict = head_refusal(HeadError(HeadFault.FRAMING, event.message), Stage.BODY)
+        if self.held.verdict.decided:
+            self.held.deny(verdict)
+        else:
+            self.refuse_with(verdict)
+            yield HttpRequestHook(self.flow)
+        yield from self.refuse_or_break()
+        yield commands.CloseConnection(self.context.client)
+
+    def _upstream_failed(self, detail: str) -> Commands:
+        self.aborted = "upstream"
+        self.held.deny(refusal(Reason.UPSTREAM, "guard.upstream", Stage.END, detail), ProxyError.TERMINATED)
+        yield from self.abort_upstream(ErrorCode.CANCEL)
+        yield from self.refuse_or_break()
+
+    # --- tunnels -------------------------------------------------------------------------------------------
+
+    def _opens_tunnel(self, event: HeadRead) -> bool:
+        listener = self.session.listener.kind
+        return (
+            listener == EXPLICIT
+            and not self.session.tunnelled
+            and not self.h2
+            and event.request.data.method == b"CONNECT"
+        )
+
+    @override
+    def handle_connect(self) -> Commands:
+        self.whole = True
+        yield HttpConnectHook(self.flow)
+        if self.over or self.client_left():
+            return
+        if not self.held.admitted or self.session.target is None:
+            yield from self.refuse()
+            return
+        target = self.session.target
+        self.context.server.address = (target.host.name, target.port)
+        self.session.tunnelled = True
+        self.session.dismiss(self.held)
+        self.flow.response = outgoing.connected()
+        self.child_layer = layer.NextLayer(self.context)
+        self._handle_event = self.passthrough  # type: ignore[method-assign]
+        yield from self.child_layer.handle_event(events.Start())
+        yield SendHttp(ResponseHeaders(self.stream_id, self.flow.response, True), self.context.client)
+        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+
+def _no_body() -> Verdict:
+    return head_refusal(HeadError(HeadFault.BODY_NOT_ALLOWED, "this method carries no body here"), Stage.BODY)

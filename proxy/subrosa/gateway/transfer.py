@@ -1,0 +1,394 @@
+"""One transfer from its head to its end, whatever the protocol: judged, recorded once, held, counted.
+
+Knows no mitmproxy. Everything that can fail inside turns into a refusal with a cause; nothing here lets octets
+through: the lane asks `verdict`, and only an allow that is recorded allows.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from subrosa.facts.head import HeadError, HeadFault, RawHead
+from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
+from subrosa.facts.stage import Stage
+from subrosa.gateway.limits import Limits
+from subrosa.gateway.ports import EvidenceError, Ports, TransferOutcome
+from subrosa.gateway.refusal import Answer, Told
+from subrosa.gateway.seam import Parts, Vetting
+from subrosa.gateway.shapes import ProxyError, choose_shape
+from subrosa.gateway.spool import Spool, SpoolBudget, SpoolError
+from subrosa.policy.decision import Decision, decision_of
+from subrosa.policy.inspection import Inspection
+from subrosa.policy.verdict import Outcome, Reason, Verdict, refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all transfers of one engine share."""
+
+    ports: Ports
+    parts: Parts
+    egress: Vetting
+    limits: Limits
+    budget: SpoolBudget
+    spool_dir: Path
+    clock: Callable[[], float] = time.perf_counter
+
+
+type Identify = Callable[[], Awaitable[tuple[ConnectFacts, bool]]]
+"""Who sends and where to; True beside it when a user was named whose password is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a lane read at the head: a raw head, or why there is none, or a refusal of its own."""
+
+    raw: RawHead | None = None
+    fault: HeadError | None = None
+    refused: Verdict | None = None
+    tls: TlsFacts | None = None
+
+
+class FailedError(Exception):
+    """A step of the gateway's own failed; ``cause`` is from the closed list that metrics carry."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+_HEAD_RULES = {
+    HeadFault.AUTHORITY_MISMATCH: (Reason.AUTHORITY, "guard.authority-mismatch"),
+    HeadFault.UPGRADE: (Reason.PROTOCOL, "guard.protocol"),
+    HeadFault.FRAMING: (Reason.HEAD, "guard.framing"),
+    HeadFault.TRAILER: (Reason.HEAD, "guard.framing"),
+}
+
+
+def head_refusal(fault: HeadError, stage: Stage = Stage.HEAD) -> Verdict:
+    """The refusal that a head or trailer section without a single reading gets."""
+    reason, rule = _HEAD_RULES.get(fault.reason_code, (Reason.HEAD, "guard.head"))
+    return refusal(reason, rule, stage, fault.detail, status=fault.status)
+
+
+class Transfer:
+    """One transfer; create it at its head, and `finish` it once, whatever happened."""
+
+    def __init__(self, shared: Shared, transport: str) -> None:
+        self.shared = shared
+        self.transport = transport
+        self.id = shared.ports.new_id()
+        self.verdict = Verdict(outcome=Outcome.UNDECIDED)
+        self.admitted = False
+        self.head: RequestHead | None = None
+        self.spool: Spool | None = None
+        self.sent = self.received = self.discarded = self.upstream_status = 0
+        self.late = False
+        self.fault: ProxyError | None = None
+        self.decision: Decision | None = None
+        self._inspection: Inspection | None = None
+        self._raw: RawHead | None = None
+        self._recording = False
+        self._outcome: TransferOutcome | None = None
+        self._hash = hashlib.sha256()
+        self._hashed = 0
+        self._thinking = 0.0
+        self._started = shared.clock()
+        shared.ports.recorder.inflight(1)
+
+    # --- judging -------------------------------------------------------------------------------------------
+
+    async def open(self, heard: Heard, identify: Identify) -> None:
+        """Judge the head, and record the decision where that is one. Never raises but for cancellation."""
+        self._raw = heard.raw
+        await self._guarded(lambda: self._open(heard, identify))
+
+    async def refuse(self, verdict: Verdict, identify: Identify, tls: TlsFacts | None = None) -> None:
+        """Refuse without a head to judge, and record that. Never raises but for cancellation."""
+        await self._guarded(lambda: self._open(Heard(refused=verdict, tls=tls), identify))
+
+    async def admit(self, identify: Identify) -> None:
+        """Whether this client may open a tunnel: nothing is recorded where it may. Never raises but for cancellation."""
+        await self._guarded(lambda: self._admit(identify))
+
+    async def settle(self) -> None:
+        """Record what was decided since; an undecided verdict stays so. Never raises but for cancellation."""
+        if self.verdict.decided:
+            await self._guarded(self._record)
+
+    def hold(self, octets: bytes) -> None:
+        """Take octets of the body while nothing is decided."""
+        try:
+            if self.spool is None:
+                self.spool = self.shared.parts.spool(self.shared.budget, self.shared.spool_dir)
+                self.spool.stop_hashing()
+            self.spool.append(octets)
+        except SpoolError as fault:
+            self._spool_failed(fault)
+            return
+        except Exception:  # noqa: BLE001 - whatever a spool raises, the transfer is refused
+            self.fail("spool")
+            return
+        self._hash.update(octets)
+        self._hashed += len(octets)
+        self._step(lambda inspection: inspection.data(octets))
+
+    def trailers(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
+        """Take a trailer section."""
+        try:
+            fields = self.shared.parts.check_trailers(lines, self.shared.limits.head)
+        except HeadError as fault:
+            self._refuse(head_refusal(fault, Stage.BODY))
+            return
+        except Exception:  # noqa: BLE001 - as above
+            self.fail("engine")
+            return
+        self._step(lambda inspection: inspection.trailers(fields))
+
+    def end(self) -> None:
+        """The body is complete."""
+        self._step(lambda inspection: inspection.end())
+        if not self.verdict.decided:
+            self._refuse(refusal(Reason.NO_VERDICT, "guard.no-verdict", Stage.END))
+
+    def refuse_now(self, verdict: Verdict) -> None:
+        """Refuse what is not decided yet; `settle` records it."""
+        self._refuse(verdict)
+
+    def deny(self, verdict: Verdict, fault: ProxyError | None = None) -> None:
+        """Refuse after all: what was decided stays recorded, the outcome tells the rest."""
+        self.verdict, self.fault = verdict, fault
+
+    def fail(self, cause: str, reason: Reason = Reason.ENGINE) -> None:
+        """Refuse because something inside failed, and count it."""
+        self.shared.ports.recorder.failed_closed(cause)
+        rule = "guard.engine" if reason is Reason.ENGINE else f"guard.{reason.value}"
+        self.admitted = False
+        self._refuse(refusal(reason, rule, self._stage()))
+
+    def discard(self, octets: bytes) -> None:
+        """Count octets that were read and go nowhere."""
+        self.discarded += len(octets)
+        self._hash.update(octets)
+        self._hashed += len(octets)
+
+    def check_late(self, lines: Sequence[tuple[bytes, bytes]]) -> Verdict | None:
+        """A refusal for trailers that come after the octets went on and may not go on themselves."""
+        try:
+            self.shared.parts.check_trailers(lines, self.shared.limits.head)
+        except HeadError as fault:
+            return head_refusal(fault, Stage.BODY)
+        return None
+
+    def answer(self) -> Answer:
+        """The refusal in the words that this client prints."""
+        told = Told(method=self._method(), content_type=self._field("content-type"), fault=self.fault)
+        shape = choose_shape(
+            self._provider_shape(),
+            told.content_type,
+            self._field("accept"),
+            self.head.authority.host.name if self.head is not None else "",
+            aws_signed=self._field("authorization").startswith("AWS4-"),
+        )
+        return self.shared.parts.answer(self.verdict, self.id, shape, request=told)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether octets may go to the destination: allowed, and that is recorded."""
+        return self.verdict.allows and self.decision is not None
+
+    def drop(self) -> None:
+        """Throw away what is held."""
+        if self.spool is not None:
+            self.discarded += self.spool.pending
+            with suppress(Exception):
+                self.spool.close()
+            self.spool = None
+
+    def dismiss(self) -> None:
+        """It was none: a tunnel opened, and what comes through is judged by itself."""
+        self._outcome = TransferOutcome(id=self.id)
+        self.shared.ports.recorder.inflight(-1)
+
+    def finish(self, aborted: str = "") -> None:
+        """The end, whichever came first; later calls do nothing."""
+        if self._outcome is not None:
+            return
+        self.drop()
+        hashed = self._hashed and self._hashed == (self.sent or self.discarded)
+        self._outcome = TransferOutcome(
+            id=self.id,
+            sent=self.sent,
+            received=self.received,
+            discarded=self.discarded,
+            upstream_status=self.upstream_status,
+            aborted=aborted,
+            late=self.late,
+            sha256=self._hash.hexdigest() if hashed else "",
+            seconds=self.shared.clock() - self._started,
+        )
+        self.shared.ports.recorder.inflight(-1)
+        if self.decision is not None:
+            self.shared.ports.recorder.ended(self.decision, self._outcome)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended."""
+        return self._outcome is not None
+
+    # --- steps ---------------------------------------------------------------------------------------------
+
+    async def _open(self, heard: Heard, identify: Identify) -> None:
+        if await self._begin(heard.tls, identify) and not self.verdict.decided:
+            if heard.refused is not None:
+                self._refuse(heard.refused)
+            else:
+                self._judge(heard.raw, heard.fault)
+        if self.verdict.decided:
+            await self._record()
+
+    async def _admit(self, identify: Identify) -> None:
+        self.admitted = await self._begin(None, identify) and not self.verdict.decided
+        if self.verdict.decided:
+            await self._record()
+
+    async def _begin(self, tls: TlsFacts | None, identify: Identify) -> bool:
+        """Whether there is a policy to judge by."""
+        ports = self.shared.ports
+        policy = ports.policy()
+        if policy is None:
+            ports.recorder.failed_closed("no-policy")
+            self.verdict = refusal(Reason.NO_POLICY, "guard.no-policy", Stage.CONNECT)
+            return False
+        connect, wrong = await identify()
+        self._inspection = self._caused(
+            "inspection", lambda: self.shared.parts.inspection(policy, connect, tls)
+        )
+        if ports.lockdown():
+            self._refuse(refusal(Reason.LOCKDOWN, "guard.lockdown", Stage.CONNECT))
+        elif wrong or policy.sources.must_authenticate(connect.client):
+            detail = "user or password is wrong" if wrong else ""
+            self._refuse(refusal(Reason.AUTHENTICATION, "guard.authentication", Stage.CONNECT, detail))
+        return True
+
+    def _judge(self, raw: RawHead | None, fault: HeadError | None) -> None:
+        if fault is None and raw is not None:
+            try:
+                self.head = self.shared.parts.check_head(raw, self.shared.limits.head)
+            except HeadError as found:
+                fault = found
+        if fault is not None:
+            self._refuse(head_refusal(fault))
+        elif self.head is not None:
+            head = self.head
+            self._caused("inspection", lambda: self._think(lambda inspection: inspection.head(head)))
+
+    def _step(self, step: Callable[[Inspection], Verdict]) -> None:
+        """One synchronous step of the inspection, unless it is over."""
+        if self.verdict.decided:
+            return
+        try:
+            self._think(step)
+        except Exception:  # noqa: BLE001 - whatever an inspection raises, the transfer is refused
+            self.fail("inspection")
+
+    def _think(self, step: Callable[[Inspection], Verdict]) -> None:
+        if self._inspection is None:
+            raise FailedError("inspection")
+        begun = self.shared.clock()
+        self.verdict = step(self._inspection)
+        self._thinking += self.shared.clock() - begun
+
+    def _refuse(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        if self._inspection is not None and not self._recording:
+            self._inspection.refuse(verdict)
+
+    def _spool_failed(self, fault: SpoolError) -> None:
+        if fault.reason is Reason.LIMIT:
+            self._refuse(refusal(Reason.LIMIT, "guard.limit", Stage.BODY, fault.detail))
+        else:
+            self.fail("spool")
+
+    async def _record(self) -> None:
+        """Record the decision, once; an allow that cannot be recorded is none."""
+        if self._recording or self._inspection is None:
+            return
+        self._recording = True
+        self._inspection.verdict = self.verdict
+        decision = decision_of(self._inspection, self.id, self.transport)
+        try:
+            await self.shared.ports.recorder.decided(decision, self._thinking)
+        except Exception as fault:
+            if not self.verdict.allows:
+                self.shared.ports.recorder.failed_closed("evidence")
+                return
+            raise FailedError("evidence") from fault
+        self.decision = decision
+        if self._outcome is not None:
+            self.shared.ports.recorder.ended(decision, self._outcome)
+
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run a step within its time; whatever it raises refuses, and the refusal is recorded if it can be."""
+        try:
+            async with asyncio.timeout(self.shared.limits.step_seconds):
+                await step()
+        except asyncio.CancelledError:
+            self.fail("timeout")
+            raise
+        except Exception as fault:  # noqa: BLE001 - this is the place where a failure becomes a refusal
+            cause, reason = _told(fault)
+            self.fail(cause, reason)
+            if cause != "evidence":
+                await self._try_to_record()
+
+    async def _try_to_record(self) -> None:
+        try:
+            async with asyncio.timeout(self.shared.limits.step_seconds):
+                await self._record()
+        except Exception:  # noqa: BLE001 - it is refused already; only the count is left
+            self.shared.ports.recorder.failed_closed("evidence")
+
+    @staticmethod
+    def _caused[T](cause: str, step: Callable[[], T]) -> T:
+        try:
+            return step()
+        except Exception as fault:
+            raise FailedError(cause) from fault
+
+    # --- telling -------------------------------------------------------------------------------------------
+
+    def _stage(self) -> Stage:
+        if self.head is None:
+            return Stage.CONNECT
+        return Stage.BODY if self._hashed else Stage.HEAD
+
+    def _method(self) -> str:
+        if self.head is not None:
+            return self.head.method
+        return self._raw.method.decode("latin-1") if self._raw is not None else "GET"
+
+    def _field(self, name: str) -> str:
+        if self.head is None:
+            return ""
+        return next(iter(self.head.fields.get_all(name)), "")
+
+    def _provider_shape(self) -> str:
+        if self._inspection is None or not self.verdict.provider:
+            return ""
+        provider = self._inspection.policy.providers.get(self.verdict.provider)
+        return provider.shape if provider is not None else ""
+
+
+def _told(fault: Exception) -> tuple[str, Reason]:
+    if isinstance(fault, FailedError):
+        return fault.cause, Reason.EVIDENCE if fault.cause == "evidence" else Reason.ENGINE
+    if isinstance(fault, EvidenceError):
+        return "evidence", Reason.EVIDENCE
+    if isinstance(fault, TimeoutError):
+        return "timeout", Reason.ENGINE
+    return "engine", Reason.ENGINE

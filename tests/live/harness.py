@@ -1,0 +1,111 @@
+"""A gateway in this process with doubles around it, in front of origins that count."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from live.clients import Http1, Http2, connect, trusting, tunnel
+from live.doubles import DictEgress, ListRecorder, by_path, policy, ports
+from live.origins import Authority, Origin, serve
+from subrosa.gateway import ca
+from subrosa.gateway.engine import Engine, EngineSettings, Limits, Listener
+from subrosa.gateway.seam import Parts
+from subrosa.policy.policy import Policy
+
+HOST = "api.example.com"
+LIMITS = Limits(step_seconds=5.0, connect_seconds=3.0, discard_seconds=1.0, head_seconds=2.0)
+
+
+@dataclass(slots=True)
+class Setup:
+    """One running gateway and its surroundings."""
+
+    engine: Engine
+    recorder: ListRecorder
+    egress: DictEgress
+    authority: Authority
+    ca: Path
+    ports: list[int]
+    current: list[Policy | None]
+    origins: list[Origin] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return self.ports[0]
+
+    async def h1(self, origin: Origin, host: str = HOST, **more: Any) -> Http1:
+        """HTTP/1.1 in TLS in a tunnel."""
+        return await tunnel(self.port, f"{host}:{origin.port}", trusting(self.ca, "http/1.1"), **more)
+
+    async def h2(self, origin: Origin, host: str = HOST, *, acknowledge: bool = True, **more: Any) -> Http2:
+        """HTTP/2 likewise."""
+        over = await tunnel(self.port, f"{host}:{origin.port}", trusting(self.ca, "h2"), **more)
+        return Http2(over, acknowledge=acknowledge)
+
+    async def plain(self) -> Http1:
+        """Nothing but a connection to the gateway."""
+        return await connect(self.port)
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    directory: Path,
+    *,
+    listeners: tuple[Listener, ...] = (Listener(mode="explicit", host="127.0.0.1", port=0),),
+    limits: Limits = LIMITS,
+    parts: Parts | None = None,
+    current: Policy | None = None,
+    recorder: ListRecorder | None = None,
+    **more: Any,
+) -> AsyncIterator[Setup]:
+    """Start a gateway on free ports; its policy is `by_path` where none is given."""
+    recorder = recorder or ListRecorder()
+    paths = ca.ensure(directory, time.time())
+    authority = Authority(directory)
+    egress = DictEgress({HOST: ["127.0.0.1"], "other.example.com": ["127.0.0.1"]})
+    known: list[Policy | None] = [current if current is not None else policy(by_path())]
+    given = {
+        key: more.pop(key)
+        for key in ("authenticate", "resolve", "lockdown", "policy", "new_id")
+        if key in more
+    }
+    settings = EngineSettings(
+        listeners=listeners,
+        ca_dir=paths.directory,
+        state_dir=directory,
+        upstream_ca=authority.file,
+        limits=limits,
+        **more,
+    )
+    engine = Engine(
+        settings, ports(recorder, given.pop("policy", lambda: known[0]), **given), egress, parts=parts
+    )
+    bound = await engine.start()
+    try:
+        yield Setup(
+            engine, recorder, egress, authority, paths.certificate, [port for _, _, port in bound], known
+        )
+    finally:
+        await engine.stop()
+
+
+@contextlib.asynccontextmanager
+async def facing(
+    directory: Path,
+    origin: Origin | None = None,
+    *,
+    alpn: tuple[str, ...] = ("h2", "http/1.1"),
+    tls: bool = True,
+    **more: Any,
+) -> AsyncIterator[tuple[Setup, Origin]]:
+    """A gateway and one origin for `HOST`."""
+    async with gateway(directory, **more) as setup:
+        context = setup.authority.server_context(HOST, "other.example.com", alpn=alpn) if tls else None
+        async with serve(origin or Origin(), context) as listening:
+            yield setup, listening
+
+
+__all__ = ["HOST", "LIMITS", "Callable", "Setup", "facing", "gateway", "replace"]
