@@ -39,12 +39,14 @@ _MODES = ("explicit", "transparent", "socks5", "reverse:http://", "reverse:https
 def _address(text: object) -> object:
     if not isinstance(text, str):
         return text
+    name, _, port = text.rpartition(":")
     try:
-        authority = Authority.parse(text, None)
+        # No request may name port 0; where one listens it is any free port.
+        host = Authority.parse(f"{name}:1" if port == "0" else text, None).host.name
     except UnreadableError as fault:
         msg = f"`{text}` is no address: write host:port, such as `127.0.0.1:8080` ({fault.detail})"
         raise ValueError(msg) from fault
-    return f"[{authority.host.name}]:{authority.port}" if ":" in authority.host.name else str(authority)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _mode(text: str) -> str:
