@@ -144,16 +144,16 @@ class Gateway:
     async def _start(self, stack: contextlib.AsyncExitStack, authority: ca.CaPaths) -> Bound:
         settings = self.settings
         users = users_of(settings)
+        egress = egress_of(settings, self._own_addresses)
         ports = Ports(
             policy=self.store.current,
             recorder=self.recorder,
             lockdown=lambda: self.lockdown.on,
             authenticate=users.verify,
+            resolve=egress.resolve,
             new_id=lambda: str(uuid.uuid4()),
         )
-        self.engine = Engine(
-            engine_settings(settings, authority), ports, egress_of(settings, self._own_addresses)
-        )
+        self.engine = Engine(engine_settings(settings, authority), ports, egress)
         try:
             listening = await self.engine.start()
         except OSError as fault:
