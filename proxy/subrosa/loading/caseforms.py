@@ -113,7 +113,7 @@ class SendForm(Form):
     headers: dict[str, tuple[str, ...]] = key(
         _LINES, "header fields; a list sends the field several times", {}
     )
-    json: Spot | None = key(Tree("any value"), "a JSON body", None)
+    json: Spot | None = key(Tree(), "a JSON body", None)
     form: dict[str, tuple[str, ...]] | None = key(_LINES, "a urlencoded body", None)
     multipart: tuple[Part, ...] = key(ListOf(_Part(), "parts"), "a multipart body, its parts in order", ())
     text: str | None = key(RAW, "a body as text", None)
@@ -171,7 +171,7 @@ class KindCaseForm(Form):
     sample: str = key(SAMPLE, "its content, a file below tests/samples", "")
     expect: tuple[FoundForm, ...] = key(
         ListOf(Nested(FoundForm), "recognisers", least=0),
-        "the recognisers of this file that know it; `[]` for none",
+        "the recognisers of the kind that know it; `[]` for none",
     )
 
 

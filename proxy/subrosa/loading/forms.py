@@ -147,7 +147,9 @@ class RuleForm(Form):
     )
     sealed: bool = key(Flag(), "true: nothing lifts it; shipped rules only", default=False)
     default: bool = key(Flag(), "true: asked after the allows; profiles only", default=False)
-    when: Spot = key(Tree("a mapping of facts; `all`, `any` and `not` combine"), "the condition")
+    when: Spot = key(
+        Tree("condition"), "the condition: facts that must all hold; `all`, `any` and `not` combine"
+    )
     why: str = key(LINE, "one sentence for the refusal", "")
     remedy: str = key(LINE, "what would make the transfer pass, where anything would", "")
     source: tuple[str, ...] = key(

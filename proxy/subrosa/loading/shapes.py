@@ -254,9 +254,9 @@ class MapOf[T]:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Any value, read later: a condition, a JSON body."""
+    """Any value, read later: a condition, a JSON body; ``ref`` names its schema among the file's `$defs`."""
 
-    about: str = ""
+    ref: str = ""
 
     def read(self, spot: Spot, _faults: list[Fault]) -> Spot | None:
         """The node itself."""
@@ -264,7 +264,7 @@ class Tree:
 
     def schema(self) -> JsonSchema:
         """Its JSON schema."""
-        return {"description": self.about} if self.about else {}
+        return {"$ref": f"#/$defs/{self.ref}"} if self.ref else {}
 
 
 def _shown(node: Node) -> str:
