@@ -7,8 +7,11 @@ allowed only when no block rule can hold any more.
 from collections.abc import Iterable
 
 from subrosa.facts.hosts import Host
+from subrosa.facts.paths import Path
+from subrosa.facts.records import RequestHead
 from subrosa.facts.stage import Stage
 from subrosa.facts.ternary import Ternary
+from subrosa.facts.unreadable import Ambiguity
 from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Purpose
 from subrosa.policy.rules import Rule
@@ -40,7 +43,7 @@ def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
     if head is None:
         return Verdict(outcome=Outcome.UNDECIDED, stage=stage)
     host = head.authority.host
-    if head.path.ambiguity is not None and policy.index.trains(host):
+    if head.path.ambiguity is not None and policy.index.trains(host) and not _only_asks(policy, head):
         detail = f"path `{head.path.text}` can be read in more than one way"
         return _told(Reason.UNREADABLE, (UNREADABLE_RULE,), stage, subject, detail)
     verdict, still_open = _blocks(policy, policy.blocks.on(host), stage, subject)
@@ -53,6 +56,20 @@ def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
             Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end"
         )
     return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
+
+
+def _only_asks(policy: Policy, head: RequestHead) -> bool:
+    """Whether a request sends nothing and is no operation, its escaped slashes read either way.
+
+    A file of a revision is asked for like that: ``resolve/refs%2Fpr%2F1/config.json``.
+    """
+    if head.has_body or head.upgrade is not None or head.path.ambiguity is not Ambiguity.BAD_ENCODING:
+        return False
+    split = Path.parse(head.path.text.replace("%2F", "/"))
+    readings = (head.path, split)
+    return split.ambiguity is None and not any(
+        policy.index.claims(head.authority.host, head.method, path) for path in readings
+    )
 
 
 def _blocks(

@@ -8,15 +8,16 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 from dataclasses import replace
 
 from subrosa.content.reader import BodyReader
-from subrosa.facts.body import NO_BODY, Want, unreadable_body
+from subrosa.facts.body import NO_BODY, BodyFacts, Want, unreadable_body
 from subrosa.facts.fields import Fields, parse_codings
 from subrosa.facts.paths import Query
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
 from subrosa.facts.stage import Stage
 from subrosa.facts.tags import TagMeaning
+from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.policy.decide import decide
-from subrosa.policy.operations import wanted_fields
+from subrosa.policy.operations import Claim, wanted_fields
 from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Carries
 from subrosa.policy.sources import Source
@@ -123,7 +124,7 @@ class Inspection:
             self.policy.tags,
             self.policy.kinds,
             object_name=name,
-            object_body=bool(claims) and claims[0].operation.object_body,
+            object_body=_is_object(head, claims),
         )
         self.subject.body = self._reader.facts
 
@@ -139,6 +140,16 @@ class Inspection:
             shapes=self.policy.needs_shape or any(claim.operation.hints for claim in claims),
             references=any(claim.operation.carries is Carries.REFERENCE for claim in claims),
         )
+
+
+def _is_object(head: RequestHead, claims: tuple[Claim, ...]) -> bool:
+    """Whether the head settles on an operation that stores its body; where a field of the body may decide, not."""
+    nothing_read = BodyFacts()
+    for claim in claims:
+        value = claim.pattern.test(head, nothing_read)
+        if value is not Ternary.FALSE:
+            return value is Ternary.TRUE and claim.operation.object_body
+    return False
 
 
 _NO_QUERY = Query.parse(None)

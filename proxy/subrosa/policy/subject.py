@@ -42,7 +42,7 @@ class Subject:
         if meanings & _SAYS_CONTENT or any(kind.meeting for kind in (*self.head_kinds, *self.body.kinds)):
             return Ternary.TRUE
         if self.source.holds_content:
-            return truth(self._sends_something())
+            return truth(TagMeaning.TRAINING in meanings or self._sends_something())
         if self.body.unreadable is not None:
             return Ternary.UNREADABLE
         return Ternary.FALSE if self.body.tags_closed and self.body.kinds_closed else Ternary.UNKNOWN

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from helpers import PLEDGE, connect, head, inspect, operation, policy, rule
+from helpers import PLEDGE, TAGS, connect, head, inspect, operation, policy, rule
 from subrosa.facts.stage import Stage
+from subrosa.facts.tags import FormCarrier
 from subrosa.policy.inspection import Inspection
+from subrosa.policy.operations import FieldMatch, RequestPattern
 from subrosa.policy.policy import RuleSet
 from subrosa.policy.purposes import Purpose
 from subrosa.policy.rules import Rank
@@ -156,3 +158,52 @@ def test_a_path_with_two_readings_is_refused_where_training_is_offered(target: s
     assert (verdict.outcome, verdict.reason) == (Outcome.BLOCK, Reason.UNREADABLE)
     elsewhere = inspect(policy(), head(target, host="bucket.example"), b"x").verdict
     assert elsewhere.allows
+
+
+def test_a_training_tag_on_a_request_without_body_counts() -> None:
+    opening = head(
+        "/files/", host="tus.example", lines=[("X-Purpose", "model-training"), ("Content-Length", "0")]
+    )
+    assert inspect(policy(), opening).verdict.rules == ("pledge.training-tag",)
+
+
+@pytest.mark.parametrize(
+    ("target", "outcome"),
+    [
+        pytest.param("/acme/m/resolve/refs%2Fpr%2F1/x.json", Outcome.ALLOW, id="a question"),
+        pytest.param("/v1/token%2Fx", Outcome.BLOCK, id="one reading is an operation"),
+        pytest.param("/acme/m%2F..%2F..%2Fv1/token/x", Outcome.BLOCK, id="goes up to an operation"),
+        pytest.param("/acme/m/resolve/refs%5Cpr/x.json", Outcome.BLOCK, id="another delimiter"),
+        pytest.param("/acme/m/resolve/refs%252Fpr/x.json", Outcome.BLOCK, id="encoded twice"),
+    ],
+)
+def test_escaped_slashes_matter_only_where_a_reading_is_an_operation(target: str, outcome: Outcome) -> None:
+    token = operation("acme.token", "/v1/token/{name}", method="GET")
+    request = head(target, method="GET", lines=[])
+    assert inspect(policy(operations=[token]), request).verdict.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("query", "outcome"),
+    [
+        pytest.param("", Outcome.ALLOW, id="an object is no form"),
+        pytest.param("?tagging", Outcome.BLOCK, id="the more specific operation's body is one"),
+    ],
+)
+def test_a_body_is_an_object_by_the_operation_that_the_head_settles(query: str, outcome: Outcome) -> None:
+    put = replace(operation("acme.put", "/{key...}", method="PUT", purpose=Purpose.STORAGE), object_body=True)
+    tag = replace(
+        operation("acme.tag", "/{key...}", method="PUT", purpose=Purpose.STORAGE),
+        requests=(
+            RequestPattern(
+                frozenset({"PUT"}), "/{key...}", (FieldMatch("query", "tagging", frozenset({"*"})),)
+            ),
+        ),
+    )
+    table = replace(TAGS, forms=(FormCarrier(field="purpose"),))
+    under = replace(policy(operations=[put, tag]), tags=table)
+    lines = [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", "22")]
+    verdict = inspect(
+        under, head(f"/a.bin{query}", method="PUT", lines=lines), b"purpose=model-training"
+    ).verdict
+    assert verdict.outcome is outcome
