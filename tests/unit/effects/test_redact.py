@@ -174,13 +174,14 @@ HARMLESS: list[tuple[str, str]] = [
 
 def told(where: str, text: str) -> str:
     """The redacted record, as JSON, of a decision with this text in this place."""
-    changes: dict[str, Any] = {
+    places: dict[str, dict[str, Any]] = {
         "slack": {"host": "hooks.slack.com", "path": text},
         "tag value": {"tags": (("x-amz-tagging", "purpose", text),)},
         "tag key": {"tags": (("x-amz-meta-*", text, "true"),)},
         "checksum value": {"checksums": (("content-digest", text),)},
         "checksum name": {"checksums": ((text, "AAAAAA=="),)},
-    }.get(where, {where: text})
+    }
+    changes = places.get(where, {where: text})
     detail = changes.pop("detail", "")
     record = decision_record(decision(**changes), NOW, 1e-5)
     return encode(redact(record | ({"detail": detail} if detail else {}), WORDS))
