@@ -136,11 +136,13 @@ class Query:
     """A query (RFC 3986 3.4) as the pairs of application/x-www-form-urlencoded, in order, decoded once.
 
     ``ambiguity`` says that servers differ about it; ``detail`` says how, without its text, which may hold secrets.
+    ``doubtful`` are the folded names of the parameters whose values servers differ about, ``""`` for all.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
     ambiguity: Ambiguity | None = None
     detail: str = ""
+    doubtful: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, raw: bytes | str | None) -> "Query":
@@ -161,16 +163,25 @@ class Query:
         """The values of every parameter with exactly this name.
 
         Raises UnreadableError when a twin is there, a name that some servers take for this one (other
-        case, blanks around it, ``[]`` behind it).
+        case, blanks around it, ``[]`` behind it), and when the query is ambiguous about this parameter.
         """
         values: list[str] = []
         folded = fold_name(name) if self.pairs else ""
+        doubt = self.doubt(name)
+        if doubt is not None:
+            raise UnreadableError(doubt, self.detail)
         for key, value in self.pairs:
             if key == name:
                 values.append(value)
             elif fold_name(key) == folded:
                 raise UnreadableError(Ambiguity.CONFLICT, f"query parameter {quoted(name)} has a twin")
         return tuple(values)
+
+    def doubt(self, name: str) -> Ambiguity | None:
+        """Why the values of this parameter have no single reading, or None."""
+        if self.ambiguity is None or ("" not in self.doubtful and fold_name(name) not in self.doubtful):
+            return None
+        return self.ambiguity
 
     def one(self, name: str) -> str | None:
         """The only value of this parameter, or None without it; raises UnreadableError for two, or for a twin."""
@@ -193,34 +204,44 @@ def fold_name(name: str) -> str:
 
 
 def _parse_query(text: str, *, broken: bool) -> Query:
-    ambiguity: Ambiguity | None = None
-    detail = ""
     pairs: list[tuple[str, str]] = []
-    if broken:
-        ambiguity, detail = Ambiguity.BAD_CHARSET, "is not UTF-8"
+    doubts: list[_Doubt] = [(Ambiguity.BAD_CHARSET, "is not UTF-8", "")] if broken else []
     for piece in text.split("&"):
         if not piece:
             continue
-        name, value, doubt = _pair(piece)
+        raw_name, _, raw_value = piece.partition("=")
+        if _PLAIN_PIECE.fullmatch(piece):
+            pairs.append((raw_name, raw_value))
+            continue
+        name, name_doubt = _decoded_part(raw_name)
+        value, value_doubt = _decoded_part(raw_value)
         pairs.append((name, value))
-        if doubt is not None:
-            ambiguity, detail = doubt
-    return Query(tuple(pairs), ambiguity, f"the query {detail}" if ambiguity else "")
+        if "#" in piece or (";" in piece and name.lower() not in _SIGNED_LISTS):
+            doubts.append((Ambiguity.BAD_SYNTAX, "holds a second kind of separator", ""))
+        if name_doubt is not None:
+            doubts.append((*name_doubt, ""))
+        if value_doubt is not None:
+            doubts.append((*value_doubt, fold_name(name)))
+    if not doubts:
+        return Query(tuple(pairs))
+    ambiguity, detail, _ = doubts[0]
+    return Query(tuple(pairs), ambiguity, f"the query {detail}", frozenset(name for _, _, name in doubts))
 
 
-def _pair(piece: str) -> tuple[str, str, tuple[Ambiguity, str] | None]:
-    raw_name, _, raw_value = piece.partition("=")
-    if "%" not in piece and "+" not in piece and ";" not in piece and "#" not in piece:
-        return raw_name, raw_value, None
-    name, bad_name = _unescape(raw_name.replace("+", " "))
-    value, bad_value = _unescape(raw_value.replace("+", " "))
-    if bad_name or bad_value:
-        return name, value, (Ambiguity.BAD_CHARSET, "is not UTF-8")
-    if _BAD_ESCAPE.search(piece) or "\0" in name or "\0" in value:
-        return name, value, (Ambiguity.BAD_ENCODING, "holds an escape that servers read differently")
-    if "#" in piece or (";" in piece and name.lower() not in _SIGNED_LISTS):
-        return name, value, (Ambiguity.BAD_SYNTAX, "holds a second kind of separator")
-    return name, value, None
+type _Doubt = tuple[Ambiguity, str, str]
+"""Why, how, and about which parameter."""
+
+_PLAIN_PIECE = re.compile(r"[^%+;#]*")
+
+
+def _decoded_part(raw: str) -> tuple[str, tuple[Ambiguity, str] | None]:
+    """A name or a value without its escapes, and why it has no single reading."""
+    text, bad = _unescape(raw.replace("+", " "))
+    if bad:
+        return text, (Ambiguity.BAD_CHARSET, "is not UTF-8")
+    if _BAD_ESCAPE.search(raw) or "\0" in text:
+        return text, (Ambiguity.BAD_ENCODING, "holds an escape that servers read differently")
+    return text, None
 
 
 NO_QUERY = Query()

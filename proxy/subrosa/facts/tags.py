@@ -152,7 +152,7 @@ class TagTable:
         for name_sent, value_sent in query.pairs:
             carrier = self._queries.find(fold_name(name_sent))
             if carrier is not None:
-                doubt = _read(tags, carrier, value_sent) or query.ambiguity or doubt
+                doubt = _read(tags, carrier, value_sent) or query.doubt(name_sent) or doubt
         return tags, doubt
 
     def is_form_carrier(self, name: str) -> bool:

@@ -273,7 +273,6 @@ def test_a_duplicate_has_no_single_value() -> None:
         pytest.param("comp[]=tags", id="as an array"),
         pytest.param("comp[0]=tags", id="as an element"),
         pytest.param("comp[=tags", id="with a bracket that PHP forgives"),
-        pytest.param("comp%00x=tags", id="cut by a NUL"),
     ],
 )
 def test_a_twin_that_some_server_takes_for_the_name_does_not_escape(raw: str) -> None:
@@ -305,3 +304,20 @@ def test_names_are_folded_as_the_most_lenient_server_does(name: str, folded: str
 def test_no_query_is_the_empty_query() -> None:
     assert Query.parse(None) is NO_QUERY
     assert Query(()) == NO_QUERY
+
+
+def test_a_value_without_a_reading_leaves_the_other_parameters_readable() -> None:
+    query = Query.parse("prefix=%ff&comp=tags")
+
+    assert query.one("comp") == "tags"
+    assert query.doubt("comp") is None
+    with pytest.raises(UnreadableError, match=r"^the query is not UTF-8$"):
+        query.one("Prefix")
+
+
+@pytest.mark.parametrize("raw", ["a=1;comp=tags", "a=1#&comp=tags", "%ff=1&comp=tags", b"\xff&comp=tags"])
+def test_a_query_whose_pairs_or_names_are_in_doubt_leaves_no_parameter_readable(raw: str | bytes) -> None:
+    with pytest.raises(UnreadableError):
+        Query.parse(raw).one("comp")
+    with pytest.raises(UnreadableError):
+        Query.parse(raw).get_all("absent")
