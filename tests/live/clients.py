@@ -276,7 +276,7 @@ class Http2:
             heard.status = int(dict(pairs)[":status"])
             heard.lines = [(name, value) for name, value in pairs if not name.startswith(":")]
         elif isinstance(event, h2.events.InformationalResponseReceived):
-            heard.interim.append(int(dict(event.headers)[":status"]))  # type: ignore[arg-type]
+            heard.interim.append(int({str(name): str(value) for name, value in event.headers}[":status"]))
         elif isinstance(event, h2.events.DataReceived):
             heard.body += event.data
             if self.acknowledge:

@@ -17,6 +17,7 @@ from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.extract import tls_facts
 from subrosa.gateway.listener import SOCKS5
+from subrosa.gateway.narrow import of_type
 from subrosa.gateway.nextlayer import choose, is_outer, own_certificate
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead
@@ -46,7 +47,7 @@ class GatewayAddon:
         """Choose what follows, or wait for more octets."""
         session = self.session_of(nextlayer.context.client)
         _take_socks_target(session, nextlayer)
-        nextlayer.layer = choose(session, nextlayer.context, nextlayer.data_client())
+        nextlayer.layer = choose(session, nextlayer.context, nextlayer.data_client())  # type: ignore[no-untyped-call]
 
     async def connection_refused(self, session: Session, detail: str) -> None:
         """Record a connection that is neither TLS nor HTTP."""
@@ -95,7 +96,7 @@ class GatewayAddon:
 
     async def http_connect(self, flow: HTTPFlow) -> None:
         """Admit a tunnel; where it leads is judged inside, where the refusal can be read."""
-        session, transfer, heard = self._of(flow)
+        session, transfer, _ = self._of(flow)
         try:
             target = Authority.parse(flow.request.data.authority, None)
         except UnreadableError as fault:
@@ -106,7 +107,6 @@ class GatewayAddon:
         await transfer.admit(lambda: session.identify_by(flow.request.data.headers.fields))
         if not transfer.admitted:
             session.target = None
-        del heard
 
     async def requestheaders(self, flow: HTTPFlow) -> None:
         """Judge a head."""
@@ -124,9 +124,7 @@ class GatewayAddon:
 
     def _of(self, flow: HTTPFlow) -> tuple[Session, Transfer, HeadRead]:
         transfer, read = flow.metadata[TRANSFER], flow.metadata[HEARD]
-        assert isinstance(transfer, Transfer)
-        assert isinstance(read, HeadRead)
-        return self.session_of(flow.client_conn), transfer, read
+        return self.session_of(flow.client_conn), of_type(Transfer, transfer), of_type(HeadRead, read)
 
 
 def _take_socks_target(session: Session, nextlayer: NextLayer) -> None:

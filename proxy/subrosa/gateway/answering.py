@@ -5,11 +5,10 @@ from typing import override
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http import (
-    DropStream,
+from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpStream, SendHttp
+from mitmproxy.proxy.layers.http._base import HttpEvent
+from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
-    GetHttpConnection,
-    HttpStream,
     RequestData,
     RequestEndOfMessage,
     RequestProtocolError,
@@ -17,12 +16,11 @@ from mitmproxy.proxy.layers.http import (
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
-    SendHttp,
 )
-from mitmproxy.proxy.layers.http._base import HttpEvent
 from mitmproxy.websocket import WebSocketData
 
 from subrosa.gateway import outgoing
+from subrosa.gateway.narrow import known
 from subrosa.gateway.pump import Pump
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
@@ -55,8 +53,7 @@ class AnsweringStream(HttpStream):
     @property
     def held(self) -> Transfer:
         """The transfer of this stream; there is one from the head on."""
-        assert self.transfer is not None
-        return self.transfer
+        return known(self.transfer)
 
     def state_over(self, _event: HttpEvent) -> Commands:
         """Nothing is expected any more."""
@@ -87,8 +84,7 @@ class AnsweringStream(HttpStream):
 
     @override
     def make_server_connection(self) -> layer.CommandGenerator[bool]:
-        head, reverse = self.held.head, self.session.listener.target
-        assert head is not None
+        head, reverse = known(self.held.head), self.session.listener.target
         authority = head.authority if reverse is None else reverse[1]
         host = authority.host
         address = (str(host.address) if host.address is not None else host.name, authority.port)
@@ -199,24 +195,15 @@ class AnsweringStream(HttpStream):
         """The destination agreed to WebSocket."""
         self.flow.websocket = WebSocketData()
         self.child_layer = RelayedWebsocket(self.context, self.flow, self.session, self.held)
-        self._handle_event = self.passthrough  # type: ignore[method-assign]
+        self._handle_event = self.passthrough
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
     @override
     def passthrough(self, event: events.Event) -> Commands:
-        assert self.child_layer is not None
         client, server = self.context.client, self.context.server
         switched = self.flow.websocket is not None
-        if isinstance(event, RequestData):
-            event = events.DataReceived(client, event.data)
-        elif isinstance(event, ResponseData):
-            event = events.DataReceived(server, event.data)
-        elif isinstance(event, RequestEndOfMessage | RequestProtocolError):
-            event = events.ConnectionClosed(client)
-        elif isinstance(event, ResponseEndOfMessage | ResponseProtocolError):
-            event = events.ConnectionClosed(server)
-        for command in self.child_layer.handle_event(event):
+        for command in known(self.child_layer).handle_event(_as_connection_event(event, client, server)):
             if isinstance(command, commands.SendData) and command.connection is client:
                 yield SendHttp(ResponseData(self.stream_id, command.data), client)
             elif isinstance(command, commands.SendData) and command.connection is server and switched:
@@ -232,6 +219,19 @@ class AnsweringStream(HttpStream):
                 )
             else:
                 yield command
+
+
+def _as_connection_event(event: events.Event, client: Connection, server: Connection) -> events.Event:
+    """What a layer inside a stream is told of its octets."""
+    if isinstance(event, RequestData):
+        return events.DataReceived(client, event.data)
+    if isinstance(event, ResponseData):
+        return events.DataReceived(server, event.data)
+    if isinstance(event, RequestEndOfMessage | RequestProtocolError):
+        return events.ConnectionClosed(client)
+    if isinstance(event, ResponseEndOfMessage | ResponseProtocolError):
+        return events.ConnectionClosed(server)
+    return event
 
 
 def _handshake_fault(detail: str) -> DialError:

@@ -5,6 +5,7 @@ A reader takes from the front of a buffer and gives octets, the `End`, or None f
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from subrosa.facts.head import HeadError, HeadFault
 
@@ -29,6 +30,16 @@ class FramingError(HeadError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(HeadFault.FRAMING, detail)
+
+
+class BodyReader(Protocol):
+    """Takes one body from the front of a buffer."""
+
+    def take(self, buffer: bytearray) -> bytes | End | None:
+        """The next piece, None where that is not there yet; raises FramingError."""
+
+    def close(self) -> End:
+        """The peer closed; raises FramingError where the body is not whole."""
 
 
 class LengthBody:
@@ -136,9 +147,6 @@ class ChunkedBody:
             lines.append((name, value.strip(b" \t")))
         del buffer[: at + 4]
         return End(tuple(lines))
-
-
-type BodyReader = LengthBody | UntilClose | ChunkedBody
 
 
 def body_reader(size: int | None) -> BodyReader:

@@ -7,6 +7,7 @@ from mitmproxy.connection import Server
 
 from subrosa.facts.hosts import Authority, Host
 from subrosa.gateway.egress import EgressDenied
+from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import DialError
@@ -67,8 +68,7 @@ async def _vetted(session: Session, authority: Authority, server: Server) -> lis
 
 
 def _authority(server: Server) -> Authority:
-    address = server.address
-    assert address is not None
+    address = known(server.address)
     return Authority(Host.parse(f"[{address[0]}]" if ":" in address[0] else address[0]), address[1])
 
 

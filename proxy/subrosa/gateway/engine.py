@@ -7,6 +7,7 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ from subrosa.gateway.addon import GatewayAddon
 from subrosa.gateway.handler import GatewayHandler, StrictManager
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.listener import EXPLICIT, SOCKS5, TRANSPARENT, ClientCert, Listener
+from subrosa.gateway.narrow import known
 from subrosa.gateway.original import original_destination
 from subrosa.gateway.ports import Ports
 from subrosa.gateway.seam import Parts, Vetting
@@ -78,6 +80,9 @@ class _Bound:
     def port(self) -> int:
         port: int = self.socket.getsockname()[1]
         return port
+
+
+type Accepted = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Engine:
@@ -176,8 +181,8 @@ class Engine:
         master.addons = StrictManager(master)
         settings = self.settings
         tls = GatewayTls(settings.upstream_ca, settings.upstream_client_certs)
-        master.addons.add(Core(), Proxyserver(), tls)
-        master.options.update(
+        master.addons.add(Core(), Proxyserver(), tls)  # type: ignore[no-untyped-call]
+        master.options.update(  # type: ignore[no-untyped-call]
             server=False,
             confdir=str(settings.ca_dir),
             connection_strategy="lazy",
@@ -189,8 +194,8 @@ class Engine:
             normalize_outbound_headers=False,
             tcp_timeout=_FOR_EVER,
         )
-        tls.configure({"confdir"})
-        master.addons.add(GatewayAddon(self._session_of, tls), *self.shared.parts.addons)
+        tls.configure({"confdir"})  # type: ignore[no-untyped-call]
+        master.addons.add(GatewayAddon(self._session_of, tls), *self.shared.parts.addons)  # type: ignore[no-untyped-call]
         self._options = FrozenOptions(master.options)
 
     def _session_of(self, client: Client) -> Session:
@@ -198,10 +203,9 @@ class Engine:
 
     # --- connections ---------------------------------------------------------------------------------------
 
-    def _accepting(self, bound: _Bound):  # noqa: ANN202 - what start_server wants
+    def _accepting(self, bound: _Bound) -> Accepted:
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
+            task = known(asyncio.current_task())
             self._serving.add(task)
             try:
                 await self._accept(bound, reader, writer)

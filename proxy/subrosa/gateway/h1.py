@@ -9,10 +9,9 @@ from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http import (
+from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
-    Http1Client,
-    Http1Server,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
@@ -23,11 +22,12 @@ from mitmproxy.proxy.layers.http import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, body_reader
 from subrosa.gateway.extract import framing, raw_head, split_head
+from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HeadRead
 
@@ -117,13 +117,13 @@ class ClientSide(Http1Server):
 
     @override
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
-        assert self.reader is not None
+        reader = known(self.reader)
         while self.state == self.read_body:
             try:
                 if isinstance(event, events.ConnectionClosed):
-                    piece: bytes | End | None = self.reader.close()
+                    piece: bytes | End | None = reader.close()
                 else:
-                    piece = self.reader.take(self.data)
+                    piece = reader.take(self.data)
             except FramingError as fault:
                 yield from self._broken(fault, gone=isinstance(event, events.ConnectionClosed))
                 return
@@ -135,10 +135,9 @@ class ClientSide(Http1Server):
             yield ReceiveHttp(RequestData(self.stream_id, piece))
 
     def _whole(self, end: End) -> layer.CommandGenerator[None]:
-        assert self.request is not None
         if end.trailers:
             yield ReceiveHttp(RequestTrailers(self.stream_id, http.Headers(end.trailers)))
-        if self.request.data.method.upper() != b"CONNECT":
+        if known(self.request).data.method.upper() != b"CONNECT":
             yield ReceiveHttp(RequestEndOfMessage(self.stream_id))
         yield from self.mark_done(request=True)
 
@@ -244,13 +243,12 @@ class UpstreamSide(Http1Client):
     @override
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
         while self.state == self.read_body:
-            assert self.reader is not None
-            assert self.stream_id is not None
+            reader, stream_id = known(self.reader), known(self.stream_id)
             try:
                 if isinstance(event, events.ConnectionClosed):
-                    piece: bytes | End | None = self.reader.close()
+                    piece: bytes | End | None = reader.close()
                 else:
-                    piece = self.reader.take(self.data)
+                    piece = reader.take(self.data)
             except FramingError as fault:
                 yield from self._failed(fault.detail)
                 return
@@ -258,11 +256,11 @@ class UpstreamSide(Http1Client):
                 return
             if isinstance(piece, End):
                 if piece.trailers:
-                    yield ReceiveHttp(ResponseTrailers(self.stream_id, http.Headers(piece.trailers)))
-                yield ReceiveHttp(ResponseEndOfMessage(self.stream_id))
+                    yield ReceiveHttp(ResponseTrailers(stream_id, http.Headers(piece.trailers)))
+                yield ReceiveHttp(ResponseEndOfMessage(stream_id))
                 yield from self.mark_done(response=True)
                 return
-            yield ReceiveHttp(self.ReceiveData(self.stream_id, piece))
+            yield ReceiveHttp(self.ReceiveData(stream_id, piece))
 
     def _gone(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
         """The destination closed, or sent something that nobody asked for."""
@@ -273,10 +271,11 @@ class UpstreamSide(Http1Client):
             yield from self._failed("the destination closed the connection without an answer")
 
     def _failed(self, detail: str) -> layer.CommandGenerator[None]:
-        assert self.stream_id is not None
         self.state = self.done
         yield commands.CloseConnection(self.conn)
-        yield ReceiveHttp(ResponseProtocolError(self.stream_id, detail, ErrorCode.GENERIC_SERVER_ERROR))
+        yield ReceiveHttp(
+            ResponseProtocolError(known(self.stream_id), detail, ErrorCode.GENERIC_SERVER_ERROR)
+        )
 
     @override
     def make_pipe(self) -> layer.CommandGenerator[None]:
@@ -291,14 +290,13 @@ class UpstreamSide(Http1Client):
         if isinstance(event, RequestTrailers):
             self.trailers = event.trailers
         elif isinstance(event, RequestEndOfMessage) and self.trailers is not None:
-            assert self.request is not None
-            if _chunked(self.request.headers):
+            if _chunked(known(self.request).headers):
                 yield commands.SendData(self.conn, b"0\r\n" + bytes(self.trailers) + b"\r\n")
             self.trailers = None
             yield from self.mark_done(request=True)
         elif isinstance(event, RequestHeaders) and self.stream_id is None:
             self.stream_id, self.request = event.stream_id, event.request
-            yield commands.SendData(self.conn, http1.assemble_request_head(event.request))
+            yield commands.SendData(self.conn, http1.assemble_request_head(event.request))  # type: ignore[no-untyped-call]
         elif isinstance(event, RequestProtocolError):
             self.state = self.done
             yield commands.CloseConnection(self.conn)
@@ -307,7 +305,7 @@ class UpstreamSide(Http1Client):
 
 
 def _chunked(headers: http.Headers) -> bool:
-    return headers.get("transfer-encoding", "").lower() == "chunked"
+    return bool(headers.get("transfer-encoding", "").lower() == "chunked")
 
 
 def _request(method: bytes, target: bytes, version: str, lines: list[tuple[bytes, bytes]]) -> http.Request:

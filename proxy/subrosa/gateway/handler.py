@@ -18,10 +18,11 @@ from mitmproxy.master import Master
 from mitmproxy.proxy import commands, events, server, server_hooks
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator, Layer
-from mitmproxy.proxy.layers.http import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
+from mitmproxy.proxy.layers.http._hooks import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from subrosa.gateway.dial import DialFailed, close_quietly, dial
+from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import TRANSFER, WhenDrained
 from subrosa.gateway.spool import SpoolError
@@ -46,13 +47,13 @@ class StrictManager(AddonManager):
     """Calls each addon's hook and lets whatever it raises through; no addon can skip the ones after it."""
 
     def __init__(self, master: Master) -> None:
-        super().__init__(master)
+        super().__init__(master)  # type: ignore[no-untyped-call]
         self._table: dict[str, list[Callable[..., Any]]] = {}
 
     @override
     def register(self, addon: object) -> object:
         self._table = {}
-        return super().register(addon)
+        return super().register(addon)  # type: ignore[no-untyped-call]
 
     @override
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
@@ -67,7 +68,7 @@ class StrictManager(AddonManager):
                     await found
 
     def _calls(self, name: str) -> Iterator[Callable[..., Any]]:
-        for addon in traverse(self.chain):
+        for addon in traverse(self.chain):  # type: ignore[no-untyped-call]
             call = getattr(addon, name, None)
             if callable(call):
                 yield call
@@ -113,7 +114,7 @@ class GatewayHandler(server.LiveConnectionHandler):
 
     # --- closing -------------------------------------------------------------------------------------------
 
-    @property
+    @property  # type: ignore[override, explicit-override]
     def layer(self) -> Guard:
         """The top of the layers, guarded."""
         return self._guard
@@ -208,8 +209,7 @@ class GatewayHandler(server.LiveConnectionHandler):
 
     @override
     async def open_connection(self, command: commands.OpenConnection) -> None:
-        upstream = command.connection
-        assert isinstance(upstream, Server)
+        upstream = of_type(Server, command.connection)
         try:
             reader, writer = await dial(self.session, upstream)
         except DialFailed as fault:
@@ -241,7 +241,7 @@ class GatewayHandler(server.LiveConnectionHandler):
         reading = _READING.get()
         if reading is None:
             return
-        goes_to = [self.client]
+        goes_to: list[Connection] = [self.client]
         if reading is self.client and self.client.alpn != b"h2":
             goes_to = list(self.transports)
         for connection in goes_to:
@@ -261,9 +261,7 @@ class GatewayHandler(server.LiveConnectionHandler):
             return
         with suppress(OSError):
             await self._drained(request)
-        task = asyncio.current_task()
-        assert task is not None
-        self.wakeup_timer.discard(task)
+        self.wakeup_timer.discard(known(asyncio.current_task()))
         await self.server_event(events.Wakeup(request))
 
     async def _drained(self, request: WhenDrained) -> None:

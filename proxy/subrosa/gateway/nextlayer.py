@@ -63,7 +63,7 @@ def _hello(data: bytes, limit: int) -> Looks:
 
 
 @dataclass
-class RefusedHook(commands.StartHook):
+class RefusedHook(commands.StartHook):  # type: ignore[no-untyped-call]
     """A connection that is neither TLS nor HTTP is to be recorded."""
 
     name = "connection_refused"

@@ -8,6 +8,7 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
+from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import WhenDrained
 from subrosa.gateway.spool import Spool
@@ -60,9 +61,9 @@ class Pump:
         return self._pending.popleft() if self._pending else b""
 
     def _put(self, data: bytes) -> CommandGenerator[None]:
-        assert self.connection is not None
+        connection = known(self.connection)
         self.sent += len(data)
-        yield SendHttp(self._event(self._stream_id, data), self.connection)
-        if self._session.backlog(self.connection, self._stream_id) > self._session.shared.limits.backlog:
+        yield SendHttp(self._event(self._stream_id, data), connection)
+        if self._session.backlog(connection, self._stream_id) > self._session.shared.limits.backlog:
             self.blocked = True
-            yield WhenDrained(self.connection, self._stream_id)
+            yield WhenDrained(connection, self._stream_id)

@@ -181,16 +181,13 @@ class Session:
 
     async def movement(self, connection: Connection) -> None:
         """Wait until a peer took something."""
-        waiter = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters[connection].append(waiter)
         await waiter
 
 
 def peer_address(client: Client) -> Address:
     """The client's address; IPv4 where a socket for both shows it as mapped."""
-    if client.peername is None:
-        msg = "a client without an address"
-        raise ValueError(msg)
     address = ip_address(client.peername[0].partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

@@ -1,11 +1,12 @@
 """What our layers tell each other and the handler beyond mitmproxy's own events and commands."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands
-from mitmproxy.proxy.layers.http import RequestHeaders
 from mitmproxy.proxy.layers.http._base import HttpEvent
+from mitmproxy.proxy.layers.http._events import RequestHeaders
 
 from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.stage import Stage
@@ -48,12 +49,12 @@ class WhenDrained(commands.RequestWakeup):
 class DialError(str):
     """Why a connection could not be opened, in the words of mitmproxy, with our verdict beside it."""
 
+    __slots__ = ("fault", "verdict")
+
     verdict: Verdict
     fault: ProxyError | None
 
-    def __new__(
-        cls, detail: str, reason: Reason = Reason.UPSTREAM, fault: ProxyError | None = None
-    ) -> "DialError":
+    def __new__(cls, detail: str, reason: Reason = Reason.UPSTREAM, fault: ProxyError | None = None) -> Self:
         """A text that carries a verdict."""
         self = super().__new__(cls, detail)
         self.verdict = refusal(reason, f"guard.{reason.value}", Stage.END, detail)

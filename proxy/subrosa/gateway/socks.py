@@ -35,9 +35,9 @@ class VerifiedSocks5(Socks5Proxy):
         policy = self.session.shared.ports.policy()
         demanded = policy is None or policy.sources.must_authenticate(self.session.client)
         if SOCKS5_METHOD_USER_PASSWORD_AUTHENTICATION in offered:
-            method, self.state = SOCKS5_METHOD_USER_PASSWORD_AUTHENTICATION, self.state_auth
+            method, self.state = SOCKS5_METHOD_USER_PASSWORD_AUTHENTICATION, self.state_auth  # type: ignore[method-assign]
         elif SOCKS5_METHOD_NO_AUTHENTICATION_REQUIRED in offered and not demanded:
-            method, self.state = SOCKS5_METHOD_NO_AUTHENTICATION_REQUIRED, self.state_connect
+            method, self.state = SOCKS5_METHOD_NO_AUTHENTICATION_REQUIRED, self.state_connect  # type: ignore[method-assign]
         else:
             yield from self.socks_err("a user is asked for", SOCKS5_METHOD_NO_ACCEPTABLE_METHODS)
             return

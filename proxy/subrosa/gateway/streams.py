@@ -10,11 +10,10 @@ from mitmproxy import http
 from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http import (
+from mitmproxy.proxy.layers.http import SendHttp
+from mitmproxy.proxy.layers.http._base import HttpEvent
+from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
-    HttpConnectHook,
-    HttpRequestHeadersHook,
-    HttpRequestHook,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
@@ -25,15 +24,15 @@ from mitmproxy.proxy.layers.http import (
     ResponseHeaders,
     ResponseProtocolError,
     ResponseTrailers,
-    SendHttp,
 )
-from mitmproxy.proxy.layers.http._base import HttpEvent
+from mitmproxy.proxy.layers.http._hooks import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
 
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.stage import Stage
 from subrosa.gateway import outgoing
 from subrosa.gateway.answering import AnsweringStream
 from subrosa.gateway.listener import EXPLICIT
+from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead, WhenDrained
@@ -80,14 +79,14 @@ class HeldStream(AnsweringStream):
 
     @override
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
-        assert isinstance(event, HeadRead)
+        read = of_type(HeadRead, event)
         self.flow = http.HTTPFlow(self.context.client, self.context.server)
         self.flow.request = event.request
         self.transfer = self.session.begin("http/2" if self.h2 else "http/1.1")
-        self.flow.metadata[TRANSFER], self.flow.metadata[HEARD] = self.transfer, event
+        self.flow.metadata[TRANSFER], self.flow.metadata[HEARD] = self.transfer, read
         self.client_state = self.state_held
         self.server_state = self.state_wait_for_response_headers
-        if self._opens_tunnel(event):
+        if self._opens_tunnel(read):
             yield from self.handle_connect()
             return
         self.whole = event.request.data.method.upper() == b"CONNECT"
@@ -132,8 +131,7 @@ class HeldStream(AnsweringStream):
         self.client_state = self.state_stream_request_body
         if not (yield from self.make_server_connection()) or self.over or self.client_left():
             return
-        transfer, head, server = self.held, self.held.head, self.context.server
-        assert head is not None
+        transfer, head, server = self.held, known(self.held.head), self.context.server
         held = transfer.spool.pending if transfer.spool is not None else 0
         request = outgoing.request(
             self.flow.request,
@@ -195,8 +193,7 @@ class HeldStream(AnsweringStream):
     def state_wait_for_response_headers(self, event: HttpEvent) -> Commands:
         if not isinstance(event, ResponseHeaders):
             return
-        transfer, head, response = self.held, self.held.head, event.response
-        assert head is not None
+        transfer, head, response = self.held, known(self.held.head), event.response
         transfer.upstream_status = response.status_code
         switching = response.status_code == _SWITCHING
         try:

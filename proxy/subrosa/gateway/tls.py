@@ -4,18 +4,19 @@ import ipaddress
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import override
+from typing import Any, override
 
 import certifi
 from mitmproxy import certs
 from mitmproxy.addons.tlsconfig import DEFAULT_HOSTFLAGS, TlsConfig, _default_ciphers
-from mitmproxy.connection import Client, Server
+from mitmproxy.connection import Server
 from mitmproxy.net import tls as net_tls
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from subrosa.facts.hosts import Host
 from subrosa.gateway.listener import ClientCert, Listener
+from subrosa.gateway.narrow import of_type
 from subrosa.policy.hostmap import HostPattern
 
 HTTP1, HTTP2 = b"http/1.1", b"h2"
@@ -80,7 +81,7 @@ class GatewayTls(TlsConfig):
             ecdh_curve=None,
         )
 
-        def select(_conn: SSL.Connection, offered: list[bytes]) -> bytes | object:
+        def select(_conn: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ANN401 - pyOpenSSL has no public type for its sentinel
             """The client's first choice of what is spoken here."""
             return next((name for name in offered if name in alpn), SSL.NO_OVERLAPPING_PROTOCOLS)
 
@@ -91,9 +92,7 @@ class GatewayTls(TlsConfig):
 
     @override
     def tls_start_server(self, tls_start: TlsData) -> None:
-        server, client = tls_start.conn, tls_start.context.client
-        assert isinstance(server, Server)
-        assert isinstance(client, Client)
+        server, client = of_type(Server, tls_start.conn), tls_start.context.client
         name = server.sni
         if not name:
             msg = "a destination without a name cannot be verified"
@@ -160,4 +159,4 @@ def _verify_name(conn: SSL.Connection, name: str) -> None:
         done = SSL._lib.X509_VERIFY_PARAM_set1_host(parameters, octets, len(octets))  # type: ignore[attr-defined]  # noqa: SLF001
     else:
         done = SSL._lib.X509_VERIFY_PARAM_set1_ip(parameters, packed, len(packed))  # type: ignore[attr-defined]  # noqa: SLF001
-    SSL._openssl_assert(done == 1)  # type: ignore[attr-defined]  # noqa: SLF001
+    SSL._openssl_assert(done == 1)  # noqa: SLF001

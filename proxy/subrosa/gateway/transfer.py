@@ -112,7 +112,7 @@ class Transfer:
         await self._guarded(lambda: self._open(Heard(refused=verdict, tls=tls), identify))
 
     async def admit(self, identify: Identify) -> None:
-        """Whether this client may open a tunnel: nothing is recorded where it may. Never raises but for cancellation."""
+        """Whether this client may open a tunnel; only a refusal is recorded. Never raises but for cancellation."""
         await self._guarded(lambda: self._admit(identify))
 
     async def settle(self) -> None:

@@ -17,7 +17,7 @@ class FrozenOptions:
 
 
 def _names(options: Options) -> KeysView[str]:
-    names: KeysView[str] = options.keys()
+    names: KeysView[str] = options.keys()  # type: ignore[no-untyped-call]
     return names
 
 

@@ -12,6 +12,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.websocket import WebsocketConnection, WebsocketLayer
 
+from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.transfer import Transfer
 
@@ -62,21 +63,20 @@ class RelayedWebsocket(WebsocketLayer):
         for side in (self.client_ws, self.server_ws):
             # mitmproxy makes its own class by its module's name; the objects are the same but for these methods
             side.__class__ = QuietConnection
-            side.limit = limit  # type: ignore[attr-defined]
+            side.limit = limit
 
     _handle_event = start
 
     @override
     def relay_messages(self, event: events.Event) -> layer.CommandGenerator[None]:
         yield from super().relay_messages(event)
-        assert self.flow.websocket is not None
-        self.flow.websocket.messages.clear()
+        known(self.flow.websocket).messages.clear()
         for side in (self.client_ws, self.server_ws):
-            assert isinstance(side, QuietConnection)
-            if side.answers:
-                data, side.answers = side.answers, b""
-                yield commands.SendData(side.conn, data)
-        self.transfer.sent = self.client_ws.octets  # type: ignore[attr-defined]
-        self.transfer.received = self.server_ws.octets  # type: ignore[attr-defined]
+            quiet = of_type(QuietConnection, side)
+            if quiet.answers:
+                data, quiet.answers = quiet.answers, b""
+                yield commands.SendData(quiet.conn, data)
+        self.transfer.sent = of_type(QuietConnection, self.client_ws).octets
+        self.transfer.received = of_type(QuietConnection, self.server_ws).octets
         if self._handle_event == self.done:
             self.session.end(self.transfer)
