@@ -58,11 +58,11 @@ SAMPLE = Text("a path below tests/samples")
 class PartForm(Form):
     """A file in a multipart body."""
 
-    filename: str = key(RAW, "the file's name as sent", "")
-    content_type: str = key(LINE, "the part's Content-Type", "")
-    text: str | None = key(RAW, "its content as text", None)
-    base64: bytes | None = key(Octets(), "its content as base64", None)
-    sample: str = key(SAMPLE, "its content, a file below tests/samples", "")
+    filename: str = key(RAW, "the file's name as sent", default="")
+    content_type: str = key(LINE, "the part's Content-Type", default="")
+    text: str | None = key(RAW, "its content as text", default=None)
+    base64: bytes | None = key(Octets(), "its content as base64", default=None)
+    sample: str = key(SAMPLE, "its content, a file below tests/samples", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +105,24 @@ class SendForm(Form):
     """The request that a case sends; at most one of the bodies."""
 
     method: str = key(
-        Text("a method such as POST"), "the method; POST with a body and GET without one, when left away", ""
+        Text("a method such as POST"),
+        "the method; POST with a body and GET without one, when left away",
+        default="",
     )
     url: str = key(
         Text("an http or https URL", r"https?://[^/?#]+(?:/.*)?"), "the URL as sent, percent-encoding kept"
     )
     headers: dict[str, tuple[str, ...]] = key(
-        _LINES, "header fields; a list sends the field several times", {}
+        _LINES, "header fields; a list sends the field several times", default={}
     )
-    json: Spot | None = key(Tree(), "a JSON body", None)
-    form: dict[str, tuple[str, ...]] | None = key(_LINES, "a urlencoded body", None)
-    multipart: tuple[Part, ...] = key(ListOf(_Part(), "parts"), "a multipart body, its parts in order", ())
-    text: str | None = key(RAW, "a body as text", None)
-    base64: bytes | None = key(Octets(), "a body as base64", None)
-    sample: str = key(SAMPLE, "a body, a file below tests/samples", "")
+    json: Spot | None = key(Tree(), "a JSON body", default=None)
+    form: dict[str, tuple[str, ...]] | None = key(_LINES, "a urlencoded body", default=None)
+    multipart: tuple[Part, ...] = key(
+        ListOf(_Part(), "parts"), "a multipart body, its parts in order", default=()
+    )
+    text: str | None = key(RAW, "a body as text", default=None)
+    base64: bytes | None = key(Octets(), "a body as base64", default=None)
+    sample: str = key(SAMPLE, "a body, a file below tests/samples", default="")
 
 
 @form
@@ -126,12 +130,12 @@ class ExpectForm(Form):
     """What the gateway must say; what is left away is not compared."""
 
     verdict: str = key(Word("verdict", str, ("block", "allow")), "block or allow")
-    operation: str = key(Text("an operation's id"), "the operation that is told", "")
-    rule: str = key(Text("a rule's id"), "a rule that decides", "")
+    operation: str = key(Text("an operation's id"), "the operation that is told", default="")
+    rule: str = key(Text("a rule's id"), "a rule that decides", default="")
     reason: str = key(
-        Word("reason", str, tuple(reason.value for reason in Reason)), "the reason that is told", ""
+        Word("reason", str, tuple(reason.value for reason in Reason)), "the reason that is told", default=""
     )
-    stage: str = key(Word("stage", str, ("head", "body", "end")), "the stage that decides", "")
+    stage: str = key(Word("stage", str, ("head", "body", "end")), "the stage that decides", default="")
 
 
 @form
@@ -140,15 +144,19 @@ class CaseForm(Form):
 
     name: str = key(LINE, "a sentence, unique in its file")
     send: SendForm = key(Nested(SendForm), "the request")
-    source: str = key(LINE, "`customer-content`, `nothing`, or a source of the settings", "customer-content")
+    source: str = key(
+        LINE, "`customer-content`, `nothing`, or a source of the settings", default="customer-content"
+    )
     profile: Profile = key(
-        Word("profile", Profile, tuple(profile.value for profile in Profile)), "the profile", Profile.STANDARD
+        Word("profile", Profile, tuple(profile.value for profile in Profile)),
+        "the profile",
+        default=Profile.STANDARD,
     )
     asserted: tuple[str, ...] = key(
-        ListOf(FACT, "facts"), "account facts that the settings assert", (), name="assert"
+        ListOf(FACT, "facts"), "account facts that the settings assert", default=(), name="assert"
     )
     guarded: tuple[str, ...] = key(
-        ListOf(Text("a store such as s3://bucket/prefix"), "stores"), "guarded stores", ()
+        ListOf(Text("a store such as s3://bucket/prefix"), "stores"), "guarded stores", default=()
     )
     expect: ExpectForm = key(Nested(ExpectForm), "what must become of it")
 
@@ -165,10 +173,10 @@ class KindCaseForm(Form):
     """One case of a content kind: a name or content, and exactly which recognisers know it."""
 
     name: str = key(LINE, "a sentence, unique in its file")
-    filename: str = key(RAW, "the object's name", "")
-    text: str | None = key(RAW, "its first octets as text", None)
-    base64: bytes | None = key(Octets(), "its first octets as base64", None)
-    sample: str = key(SAMPLE, "its content, a file below tests/samples", "")
+    filename: str = key(RAW, "the object's name", default="")
+    text: str | None = key(RAW, "its first octets as text", default=None)
+    base64: bytes | None = key(Octets(), "its first octets as base64", default=None)
+    sample: str = key(SAMPLE, "its content, a file below tests/samples", default="")
     expect: tuple[FoundForm, ...] = key(
         ListOf(Nested(FoundForm), "recognisers", least=0),
         "the recognisers of the kind that know it; `[]` for none",

@@ -12,7 +12,7 @@ from subrosa.loading.nodes import Mapping, kind
 from subrosa.loading.shapes import JsonSchema, Shape, Spot
 
 
-def key(shape: Shape[Any], about: str, default: object = MISSING, *, name: str = "") -> Any:  # noqa: ANN401
+def key(shape: Shape[Any], about: str, *, default: object = MISSING, name: str = "") -> Any:  # noqa: ANN401
     """A field of a form: how its value is read and what it is for; required without a default."""
     metadata = {"shape": shape, "about": about, "name": name}
     if default is MISSING:

@@ -7,8 +7,8 @@ import re2
 from subrosa.content.kinds import KindTable, Recogniser
 from subrosa.facts.body import Kind
 from subrosa.loading.faults import Fault
-from subrosa.loading.forms import ContentForm, RecogniserForm
 from subrosa.loading.shapes import Spot
+from subrosa.loading.tableforms import ContentForm, RecogniserForm
 
 
 def build_kinds(files: Iterable[ContentForm], faults: list[Fault]) -> KindTable:

@@ -6,8 +6,9 @@ from pathlib import Path
 from subrosa.loading.caseforms import CASES, KIND_CASES
 from subrosa.loading.files import write_text
 from subrosa.loading.form import Form, Nested
-from subrosa.loading.forms import ContentForm, DestinationForm, RulesForm, TagsForm
+from subrosa.loading.forms import DestinationForm, RulesForm
 from subrosa.loading.shapes import JsonSchema
+from subrosa.loading.tableforms import ContentForm, TagsForm
 from subrosa.policy.atoms import ATOMS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

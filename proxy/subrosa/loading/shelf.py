@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from subrosa.loading.faults import Fault, instead
 from subrosa.loading.files import File
 from subrosa.loading.form import Form, Nested
-from subrosa.loading.forms import ContentForm, DestinationForm, RulesForm, TagsForm
+from subrosa.loading.forms import DestinationForm, RulesForm
 from subrosa.loading.nodes import Mapping, Node, kind, read
 from subrosa.loading.shapes import Spot
+from subrosa.loading.tableforms import ContentForm, TagsForm
 
 _KNOWN_BY: dict[str, type[Form]] = {
     "provider": DestinationForm,

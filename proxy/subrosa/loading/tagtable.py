@@ -15,7 +15,8 @@ from subrosa.facts.tags import (
     canonical,
 )
 from subrosa.loading.faults import Fault
-from subrosa.loading.forms import (
+from subrosa.loading.shapes import Spot
+from subrosa.loading.tableforms import (
     CarriersForm,
     FormTagForm,
     HeaderTagForm,
@@ -23,7 +24,6 @@ from subrosa.loading.forms import (
     TagsForm,
     VocabularyForm,
 )
-from subrosa.loading.shapes import Spot
 
 type NamedForm = HeaderTagForm | QueryTagForm | FormTagForm
 type Named = tuple[str | None, str | None, TagFormat]

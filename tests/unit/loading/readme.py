@@ -1,6 +1,6 @@
 """The tables of rules/README.md, made from the forms that read the files."""
 
-from subrosa.loading import caseforms, forms
+from subrosa.loading import caseforms, forms, tableforms
 from subrosa.loading.form import Form, keys
 from subrosa.policy.atoms import ATOMS
 
@@ -12,17 +12,17 @@ FORMS: dict[str, type[Form]] = {
     "pledge.yaml, profiles, rules of your own": forms.RulesForm,
     "a rule": forms.RuleForm,
     "reclassify": forms.ReclassifyForm,
-    "tags.yaml": forms.TagsForm,
-    "carriers": forms.CarriersForm,
-    "carriers.headers": forms.HeaderTagForm,
-    "carriers.query": forms.QueryTagForm,
-    "carriers.forms": forms.FormTagForm,
-    "carriers.json": forms.JsonTagForm,
-    "carriers.xml": forms.XmlTagForm,
-    "vocabulary": forms.VocabularyForm,
-    "content/&lt;kind&gt;.yaml": forms.ContentForm,
-    "a recogniser": forms.RecogniserForm,
-    "magic": forms.MagicForm,
+    "tags.yaml": tableforms.TagsForm,
+    "carriers": tableforms.CarriersForm,
+    "carriers.headers": tableforms.HeaderTagForm,
+    "carriers.query": tableforms.QueryTagForm,
+    "carriers.forms": tableforms.FormTagForm,
+    "carriers.json": tableforms.JsonTagForm,
+    "carriers.xml": tableforms.XmlTagForm,
+    "vocabulary": tableforms.VocabularyForm,
+    "content/&lt;kind&gt;.yaml": tableforms.ContentForm,
+    "a recogniser": tableforms.RecogniserForm,
+    "magic": tableforms.MagicForm,
     "a case": caseforms.CaseForm,
     "send": caseforms.SendForm,
     "a file in multipart": caseforms.PartForm,

@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from subrosa.facts.hosts import Host
-from subrosa.loading import caseforms, forms
+from subrosa.loading import caseforms, forms, tableforms
 from subrosa.loading.cases import load_cases
 from subrosa.loading.form import Form
 from subrosa.loading.lint import check
@@ -39,7 +40,7 @@ def test_the_readme_names_every_key(title: str) -> None:
 def test_the_readme_leaves_out_no_form() -> None:
     known = {
         value
-        for module in (forms, caseforms)
+        for module in (forms, tableforms, caseforms)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Form) and value is not Form
     }
@@ -97,7 +98,7 @@ def test_the_schemas_are_written_into_a_directory(tmp_path: Path) -> None:
 
 def fits(value: Any, schema: dict[str, Any], top: dict[str, Any]) -> bool:
     """Whether a value fits a schema; knows the keywords that our schemas use, and no other."""
-    checks = {
+    checks: dict[str, Callable[[Any], bool]] = {
         "$ref": lambda ref: fits(value, top["$defs"][ref.removeprefix("#/$defs/")], top),
         "anyOf": lambda options: any(fits(value, option, top) for option in options),
         "enum": lambda words: value in words,
@@ -126,23 +127,23 @@ def fits(value: Any, schema: dict[str, Any], top: dict[str, Any]) -> bool:
     return all(checks[keyword](argument) for keyword, argument in schema.items() if keyword not in aside)
 
 
+KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "number": (int, float),
+    "integer": (int,),
+    "object": (dict,),
+    "array": (list,),
+    "null": (type(None),),
+}
+
+
 def is_a(value: Any, names: str | list[str]) -> bool:
     """Whether a value has one of JSON's types."""
-    kinds = {
-        "string": str,
-        "boolean": bool,
-        "number": (int, float),
-        "object": dict,
-        "array": list,
-        "null": type(None),
-    }
+    names = [names] if isinstance(names, str) else names
     if isinstance(value, bool):
         return "boolean" in names
-    return any(
-        isinstance(value, int if name == "integer" else kinds[name])
-        for name in [names]
-        if isinstance(names, str)
-    ) or (isinstance(names, list) and any(is_a(value, name) for name in names))
+    return any(isinstance(value, KINDS[name]) for name in names)
 
 
 def schema_of(path: Path) -> str:
