@@ -50,11 +50,11 @@ class JsonSink:
             except UnreadableError as error:
                 self._collector.ambiguous(TAGS, error.ambiguity)
 
-    def fault(self, here: Position, fault: Ambiguity) -> None:
-        """Nothing at this place or below it has a single reading."""
+    def fault(self, here: Position, fault: Ambiguity, *, tags: bool = True) -> None:
+        """Nothing at this place or below it has a single reading; without ``tags`` the carriers there still do."""
         for place in here.wanted_below:
             self._collector.ambiguous("json:" + place, fault)
-        if here.carrier_below:
+        if tags and here.carrier_below:
             self._collector.ambiguous(TAGS, fault)
 
     def reference(self, text: str) -> None:

@@ -8,6 +8,8 @@ alone decides what is a fault.
 import re
 from typing import Final
 
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
+
 MOST_NUMBER: Final = 1024
 """Characters of a number."""
 
@@ -48,22 +50,38 @@ RUN_DEPTH: Final = 4
 ALL_RUNS: Final = Runs(plain=False)
 PLAIN_RUNS: Final = Runs(plain=True)
 
-SPACE: Final = re.compile(_WS)
+_SPACE: Final = re.compile(_WS)
 INNER: Final = re.compile(_INNER)
 """As much of a string as is here, without its closing quote."""
 PARTIAL_ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
 SIMPLE_KEY: Final = re.compile(rf"{_WS}\"([^\"\\\x00-\x1f]{{0,256}}+)\"{_WS}:")
 ANY_KEY: Final = re.compile(rf"\"{_INNER}\"{_WS}:")
-NUMERIC: Final = re.compile(r"[-+.0-9eE]*+")
-NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+")
-WORD: Final = re.compile(r"[a-zA-Z]*+")
-WORDS: Final = frozenset({"true", "false", "null"})
-LONGEST_WORD: Final = 5
+_NUMERIC: Final = re.compile(r"[-+.0-9eE]*+")
+_WHOLE_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+")
+_WORD: Final = re.compile(r"[a-zA-Z]*+")
+_WORDS: Final = frozenset({"true", "false", "null"})
 
 _UNESCAPE: Final = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))"
 )
 _SHORT: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+def space_end(text: str, at: int) -> int:
+    """The offset after the white space that stands at ``at``."""
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def scalar_end(text: str, at: int) -> int:
+    """The offset after what may be a number or a word at ``at``, judged by its characters alone."""
+    found = (_WORD if text[at].isalpha() else _NUMERIC).match(text, at)
+    return found.end() if found else at
+
+
+def is_scalar(text: str) -> bool:
+    """Whether this is a number, ``true``, ``false`` or ``null``."""
+    return text in _WORDS or _WHOLE_NUMBER.fullmatch(text) is not None
 
 
 def unescape(inner: str) -> str:
@@ -86,6 +104,13 @@ def is_whole(text: str) -> bool:
 def broken_at(text: str) -> str:
     """The text as a reader sees it that stops at a NUL and drops unpaired surrogates."""
     return _BROKEN.sub("", text.partition("\0")[0])
+
+
+def fault(char: str) -> UnreadableError:
+    """Why a character cannot stand where it does."""
+    if char in "\0\ufeff":
+        return UnreadableError(Ambiguity.BAD_CHARSET, "json that is not utf-8, or has a byte order mark")
+    return UnreadableError(Ambiguity.BAD_SYNTAX, "json that RFC 8259 does not allow")
 
 
 _BROKEN: Final = re.compile("[\0\ud800-\udfff]")

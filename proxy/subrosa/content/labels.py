@@ -65,13 +65,13 @@ def read_label(content_type: str | None) -> Label:
         boundary = kind.parameters.get("boundary", "")
         if not boundary:
             raise UnreadableError(Ambiguity.BAD_SYNTAX, "multipart without a boundary")
-    return Label(form, boundary, kind.media_type in _LINES)
+    return Label(form, boundary, kind.media_type in _LINES or kind.media_type.endswith("ndjson"))
 
 
 def _form(media_type: str) -> Form | None:
     if media_type in _GENERIC:
         return None
-    if media_type in _JSON_TYPES or media_type.endswith("+json"):
+    if media_type in _JSON_TYPES or media_type.endswith(("+json", "+x-ndjson", "+ndjson")):
         return Form.JSON
     if media_type in _XML_TYPES or media_type.endswith("+xml"):
         return Form.XML

@@ -1,13 +1,11 @@
 """The first octets of a body or part, kept until recognisers have looked at them."""
 
-from typing import Final
-
 from subrosa.content.collect import Collector
 from subrosa.content.kinds import PREFIX, KindTable
+from subrosa.content.shapes import PREFIX as SHAPE_PREFIX
 from subrosa.content.shapes import find_shapes
+from subrosa.content.unwrap import layers
 from subrosa.facts.body import KindFound
-
-SHAPE_PREFIX: Final = 64 * 1024
 
 
 class Prefix:
@@ -47,7 +45,10 @@ class Prefix:
 
     def _look_for_kinds(self) -> None:
         self.kinds_open = False
-        add_kinds(self._collector, self._kinds.by_prefix(bytes(self._buffer[:PREFIX])))
+        for depth, (name, inner) in enumerate(layers(bytes(self._buffer[:PREFIX]), self._name, PREFIX)):
+            if depth and name is not None:
+                add_kinds(self._collector, self._kinds.by_name(name))
+            add_kinds(self._collector, self._kinds.by_prefix(inner))
 
     def _look_for_shapes(self) -> None:
         self.shapes_open = False

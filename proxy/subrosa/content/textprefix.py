@@ -8,8 +8,9 @@ def as_text(prefix: bytes) -> str | None:
 
     An octet that is no UTF-8, such as a character cut at the end, becomes U+FFFD. A NUL makes it binary.
     """
-    if prefix.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = prefix.decode("utf-16", "replace")
-    else:
-        text = prefix.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    sixteen = prefix.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not sixteen and b"\0" in prefix:
+        return None
+    octets = prefix.removeprefix(codecs.BOM_UTF8)
+    text = octets.decode("utf-16" if sixteen else "utf-8", "replace")
     return None if "\0" in text else text.replace("\r\n", "\n")
