@@ -13,7 +13,8 @@ from subrosa.settings import Settings
 type Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file (YAML).", metavar="F", show_default=False)
 ]
-type Rules = Annotated[
+# No `type` statement: typer sees through it for one value, and takes a list behind it for one value, too.
+Rules = Annotated[
     list[Path] | None,
     typer.Option(
         "--rules", help="A directory of your own rules, after the shipped ones; repeatable.", metavar="D"

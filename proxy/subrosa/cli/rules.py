@@ -15,7 +15,8 @@ from subrosa.loading.policy import load
 from subrosa.loading.running import Policies, run_case, run_kind_case
 from subrosa.runtime.configuration import policy_inputs
 
-type Dirs = Annotated[
+# No `type` statement, as in options.py.
+Dirs = Annotated[
     list[Path] | None, typer.Argument(help="Directories of your own rules; the shipped ones always count.")
 ]
 

@@ -1,8 +1,11 @@
 """From settings to the parts of the data plane: listeners, limits, proxy users, and the way out."""
 
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+from cryptography import x509
 
 from subrosa.facts.hosts import Host
 from subrosa.gateway.auth import AuthFileError, Users
@@ -74,11 +77,11 @@ def engine_settings(settings: Settings, authority: CaPaths) -> EngineSettings:
     """What the engine is told.
 
     Raises:
-        StartError: for a file that cannot be read.
+        StartError: for every certificate file that is of no use.
     """
-    for file in (settings.upstream_ca, *(path for one in settings.listeners for path in _files(one))):
-        if file is not None:
-            _text(file, "certificate file")
+    faults = _certificate_faults(settings)
+    if faults:
+        raise StartError(faults)
     return EngineSettings(
         listeners=tuple(_listener(one) for one in settings.listeners),
         ca_dir=authority.directory,
@@ -92,8 +95,36 @@ def engine_settings(settings: Settings, authority: CaPaths) -> EngineSettings:
     )
 
 
-def _files(listener: ListenerSettings) -> tuple[Path | None, ...]:
-    return listener.tls_cert, listener.tls_key, listener.client_ca
+def _certificate_faults(settings: Settings) -> list[str]:
+    roots = [
+        ("upstream_ca", settings.upstream_ca),
+        *(("client_ca", one.client_ca) for one in settings.listeners),
+    ]
+    pairs = [("tls_cert", one.tls_cert, one.tls_key) for one in settings.listeners]
+    pairs += [("upstream_client_certs", one.cert, one.key) for one in settings.upstream_client_certs]
+    found = [_roots_fault(name, file) for name, file in roots if file is not None]
+    found += [_pair_fault(name, cert, key) for name, cert, key in pairs if cert is not None]
+    return [fault for fault in found if fault]
+
+
+def _roots_fault(name: str, file: Path) -> str:
+    try:
+        certificates = x509.load_pem_x509_certificates(file.read_bytes())
+    except OSError as fault:
+        return f"{name} `{file}` cannot be read: {(fault.strerror or str(fault)).lower()}"
+    except ValueError:
+        certificates = []
+    return "" if certificates else f"{name} `{file}` holds no certificate: give a file of certificates in PEM"
+
+
+def _pair_fault(name: str, cert: Path, key: Path | None) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except ssl.SSLError:
+        return f"{name} `{cert}` and its key `{key}` are no pair in PEM, or the key has a passphrase"
+    except OSError as fault:
+        return f"{name} `{cert}` or its key `{key}` cannot be read: {(fault.strerror or str(fault)).lower()}"
+    return ""
 
 
 def _listener(one: ListenerSettings) -> Listener:

@@ -125,7 +125,7 @@ class Gateway:
 
     def _reloaded(self, result: ReloadResult) -> None:
         self.metrics.reload(ok=result.ok)
-        if not result.ok:
+        if not result.ok and self.store.current() is not None:
             self.logger.error(
                 "the rules could not be loaded: the policy in force stays", faults=len(result.faults)
             )
