@@ -59,6 +59,7 @@ class ListRecorder:
         self.held_transfers += transfers
         self.held_octets += octets
         self.most_held = max(self.most_held, self.held_octets)
+        self._note()
 
     def inflight(self, change: int) -> None:
         self.in_flight += change

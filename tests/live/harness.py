@@ -30,7 +30,7 @@ class Setup:
     ca: Path
     ports: list[int]
     current: list[Policy | None]
-    origins: list[Origin] = field(default_factory=list)
+    clients: list[Http1] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -38,16 +38,23 @@ class Setup:
 
     async def h1(self, origin: Origin, host: str = HOST, **more: Any) -> Http1:
         """HTTP/1.1 in TLS in a tunnel."""
-        return await tunnel(self.port, f"{host}:{origin.port}", trusting(self.ca, "http/1.1"), **more)
+        return self.kept(
+            await tunnel(self.port, f"{host}:{origin.port}", trusting(self.ca, "http/1.1"), **more)
+        )
 
     async def h2(self, origin: Origin, host: str = HOST, *, acknowledge: bool = True, **more: Any) -> Http2:
         """HTTP/2 likewise."""
-        over = await tunnel(self.port, f"{host}:{origin.port}", trusting(self.ca, "h2"), **more)
+        over = self.kept(await tunnel(self.port, f"{host}:{origin.port}", trusting(self.ca, "h2"), **more))
         return Http2(over, acknowledge=acknowledge)
 
     async def plain(self) -> Http1:
         """Nothing but a connection to the gateway."""
-        return await connect(self.port)
+        return self.kept(await connect(self.port))
+
+    def kept(self, client: Http1) -> Http1:
+        """Have a client closed with the gateway."""
+        self.clients.append(client)
+        return client
 
 
 @contextlib.asynccontextmanager
@@ -84,11 +91,14 @@ async def gateway(
         settings, ports(recorder, given.pop("policy", lambda: known[0]), **given), egress, parts=parts
     )
     bound = await engine.start()
+    setup = Setup(
+        engine, recorder, egress, authority, paths.certificate, [port for _, _, port in bound], known
+    )
     try:
-        yield Setup(
-            engine, recorder, egress, authority, paths.certificate, [port for _, _, port in bound], known
-        )
+        yield setup
     finally:
+        for client in setup.clients:
+            client.abort()
         await engine.stop()
 
 

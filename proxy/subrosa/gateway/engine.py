@@ -175,6 +175,7 @@ class Engine:
 
     async def _start_master(self) -> None:
         drop_type_checks()
+        logging.getLogger("mitmproxy").setLevel(logging.ERROR)  # what matters of it comes through the handler
         master = Master(Options(), asyncio.get_running_loop(), with_termlog=False)
         master._legacy_log_events.uninstall()  # noqa: SLF001 - it runs all addons for each line that anything logs
         self._master = master

@@ -89,7 +89,7 @@ class HeldStream(AnsweringStream):
         if self._opens_tunnel(read):
             yield from self.handle_connect()
             return
-        self.whole = event.request.data.method.upper() == b"CONNECT"
+        self.whole = read.end_stream or read.request.data.method.upper() == b"CONNECT"
         yield HttpRequestHeadersHook(self.flow)
         yield from self._act()
 
