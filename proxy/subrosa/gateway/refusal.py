@@ -69,6 +69,7 @@ _ERRORS = {
 _FINAL = frozenset({ProxyError.TLS_CERTIFICATE, ProxyError.IP_PROHIBITED, ProxyError.LOOP})
 """Faults of a destination that a second attempt does not heal."""
 _SENTENCE = 400
+_SHIPPED = ("pledge.", "strict.")
 _WORD = 128
 
 
@@ -99,17 +100,17 @@ def message(verdict: Verdict, decision_id: str) -> str:
     rule = verdict.rules[0] if verdict.rules else ""
     status = verdict.http_status
     parts = [f"{'Blocked by Subrosa' if status < SERVER else 'Subrosa'}: {REASONS[verdict.reason].title}"]
-    if verdict.detail:
+    if verdict.detail and not rule.startswith(_SHIPPED):  # a shipped rule's title says it already
         parts.append(f": {plain(verdict.detail, _SENTENCE).rstrip('.')}")
     parts.append(".")
     if verdict.remedy:
-        parts.append(f" To let it pass: {plain(verdict.remedy, _SENTENCE).rstrip('.')}.")
+        parts.append(f" What to do: {plain(verdict.remedy, _SENTENCE).rstrip('.')}.")
     if rule.startswith("pledge."):
         parts.append(" Consent does not lift this.")
     named = [f"operation {plain(verdict.operation, _WORD)}"] if verdict.operation else []
     named += [f"rule {plain(rule, _WORD)}"] if rule else []
     named.append(f"decision {plain(decision_id, _WORD)}")
-    parts.append(f" ({', '.join(named)}; see {docs_link(rule)} )")
+    parts.append(f" ({', '.join(named)})")
     return "".join(parts)
 
 
