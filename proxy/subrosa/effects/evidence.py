@@ -104,7 +104,7 @@ class Evidence:
         return waiter
 
     async def close(self) -> None:
-        """Write what is pending, sync, and end the thread."""
+        """Write what is pending, sync, and end the thread; a disk that hangs is not waited for."""
         if self._closed:
             return
         self._closed = True
@@ -112,7 +112,7 @@ class Evidence:
             self._probe.cancel()
         self._hand_over()
         self._queue.put(None)
-        await self._loop.run_in_executor(None, self._thread.join)
+        await self._loop.run_in_executor(None, self._thread.join, self._patience)
 
     # --- on the loop ---------------------------------------------------------------------------------------
 

@@ -3,10 +3,11 @@
 import logging
 import re
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, TextIO
+from typing import Any
 
 import structlog
 
+from subrosa.effects.patience import PatientStream, Stream
 from subrosa.effects.records import Record
 from subrosa.effects.redact import REDACTED, redact_query
 from subrosa.effects.secrets import KNOWN
@@ -20,11 +21,13 @@ _USERINFO = re.compile(r"(?<=//)[^\s/@]+@")
 _AUTHORIZATION = re.compile(r"(?i)\b((?:proxy-)?authorization\W{1,4}(?:\w+ )?|bearer |basic )[^\s\"',;]+")
 
 
-def configure(stream: TextIO, *, console: bool = False, level: int = logging.INFO) -> DecisionLog:
-    """Send everything that logs to ``stream``, and give the function that writes decision lines.
+def configure(to: Stream, *, console: bool = False, level: int = logging.INFO) -> DecisionLog:
+    """Send everything that logs to ``to``, and give the function that writes decision lines.
 
-    Other libraries are heard from WARNING on. The one place that changes process-wide state; the last call wins.
+    A stream with a file descriptor is never waited for (see `patience`). Other libraries are heard from WARNING
+    on. The one place that changes process-wide state; the last call wins.
     """
+    stream = _patient(to)
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
@@ -39,10 +42,10 @@ def configure(stream: TextIO, *, console: bool = False, level: int = logging.INF
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler: logging.StreamHandler[Stream] = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -57,7 +60,32 @@ def configure(stream: TextIO, *, console: bool = False, level: int = logging.INF
     return _console(stream) if console else _json(stream)
 
 
-def _json(stream: TextIO) -> DecisionLog:
+class _Lines:
+    """The logger that structlog writes rendered lines to."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+    debug = info = warning = error = critical = exception = fatal = warn = log = failure = err = msg
+
+
+def _patient(stream: Stream) -> Stream:
+    descriptor = getattr(stream, "fileno", None)
+    if descriptor is None:
+        return stream
+    try:
+        number = descriptor()
+    except OSError:  # io.UnsupportedOperation: the stream is in memory
+        return stream
+    stream.flush()
+    return PatientStream(number)
+
+
+def _json(stream: Stream) -> DecisionLog:
     def write(record: Record, line: str) -> None:
         level = "info" if record["verdict"] == "allow" else "warning"
         stream.write(f'{{"event":"decision","level":"{level}",{line[1:]}\n')
@@ -66,7 +94,7 @@ def _json(stream: TextIO) -> DecisionLog:
     return write
 
 
-def _console(stream: TextIO) -> DecisionLog:
+def _console(stream: Stream) -> DecisionLog:
     def write(record: Record, _line: str) -> None:
         stream.write(told(record) + "\n")
         stream.flush()

@@ -72,8 +72,10 @@ class Segments:
     def open(self) -> None:
         """Make the directory and the first segment, durably: what cannot be written is found before any transfer.
 
-        Raises EvidenceError with one line that says what to do.
+        A second call does nothing. Raises EvidenceError with one line that says what to do.
         """
+        if self._descriptor >= 0:
+            return
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._disk.sync_directory(self._directory.parent)

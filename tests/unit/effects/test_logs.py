@@ -1,7 +1,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -9,21 +8,6 @@ import structlog
 from subrosa.effects.logs import configure, scrub, told
 from subrosa.effects.records import DECISION_FIELDS, decision_record, encode
 from telling import ALLOW, BLOCK, NOW, OBSERVED, decision
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Logging is process-wide: each test leaves it as it was."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    names = ("aiohttp", "asyncio", "mitmproxy", "watchfiles")
-    levels = {name: logging.getLogger(name).level for name in names}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
-    structlog.reset_defaults()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
