@@ -13,7 +13,6 @@ from subrosa.facts.fields import Fields, parse_codings
 from subrosa.facts.paths import Query
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
 from subrosa.facts.stage import Stage
-from subrosa.facts.tags import TagMeaning
 from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.policy.decide import decide
@@ -129,14 +128,13 @@ class Inspection:
         self.subject.body = self._reader.facts
 
     def _want(self) -> Want:
-        subject, claims = self.subject, self.subject.claims
+        claims = self.subject.claims
         fields = tuple(wanted_fields(claims))
-        holds = subject.source.holds_content or bool(subject.meanings() & _CONTENT_TAGS)
         return Want(
             form=frozenset(match.name for match in fields if match.place == "form"),
             json=frozenset(match.name for match in fields if match.place == "json"),
             tags=True,
-            kinds=not holds and not any(kind.meeting for kind in subject.head_kinds),
+            kinds=True,  # no rule may need them, but the record tells them
             shapes=self.policy.needs_shape or any(claim.operation.hints for claim in claims),
             references=any(claim.operation.carries is Carries.REFERENCE for claim in claims),
         )
@@ -153,4 +151,3 @@ def _is_object(head: RequestHead, claims: tuple[Claim, ...]) -> bool:
 
 
 _NO_QUERY = Query.parse(None)
-_CONTENT_TAGS = frozenset({TagMeaning.CONTENT, TagMeaning.PROTECTED})
