@@ -104,7 +104,7 @@ def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
         before = piece
     ends_open = before in _VANISHING
     segments = (*resolved, "") if ends_open else tuple(resolved)
-    matching = tuple(_lenient(piece) for piece in resolved)
+    matching = tuple([lenient for lenient in map(_lenient, resolved) if lenient])
     return Path(
         segments,
         "/" + "/".join([quote(piece, safe=_KEPT) for piece in segments]),

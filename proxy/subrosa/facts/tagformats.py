@@ -5,7 +5,6 @@ for formats without keys.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -105,7 +104,7 @@ def _metadata(_key: str, text: str) -> tuple[Pairs, Ambiguity | None]:
         key, _, encoded = element.strip(" \t").partition(" ")
         try:
             pairs.append((key, base64.b64decode(encoded.strip(" "), validate=True).decode("utf-8")))
-        except (binascii.Error, UnicodeError):
+        except ValueError:
             doubt = Ambiguity.BAD_ENCODING
     return tuple(pairs), doubt
 

@@ -124,6 +124,7 @@ def test_a_case_twin_is_folded_for_matching_and_kept_otherwise(
         ),
         pytest.param("/v1/files%23x", Ambiguity.BAD_ENCODING, ("v1", "files#x"), id="an encoded number sign"),
         pytest.param("/v1/files;x=1", Ambiguity.BAD_SYNTAX, FILES, id="a path parameter"),
+        pytest.param("/v1/;x/files", Ambiguity.BAD_SYNTAX, FILES, id="a path parameter alone"),
         pytest.param("/v1;x/files", Ambiguity.BAD_SYNTAX, FILES, id="a path parameter in the middle"),
         pytest.param(
             "/v1/x/..;/files", Ambiguity.BAD_SYNTAX, ("v1", "x", "..", "files"), id="up with a parameter"
