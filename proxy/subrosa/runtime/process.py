@@ -125,6 +125,8 @@ class Gateway:
 
     def _reloaded(self, result: ReloadResult) -> None:
         self.metrics.reload(ok=result.ok)
+        if result.ok and result.generation > 1:
+            self.logger.info("the rules were loaded anew", generation=result.generation)
         if not result.ok and self.store.current() is not None:
             self.logger.error(
                 "the rules could not be loaded: the policy in force stays", faults=len(result.faults)
