@@ -8,6 +8,7 @@ import asyncio
 import os
 import select
 import threading
+import weakref
 from collections import deque
 from contextlib import suppress
 from typing import Protocol
@@ -33,10 +34,15 @@ class Stream(Protocol):
 
 
 class PatientStream:
-    """Text lines to a file descriptor, from any thread."""
+    """Text lines to a file descriptor, from any thread.
+
+    Writes to a duplicate of its own: when the original is closed its number goes to the next file that is
+    opened, which may be a segment of evidence.
+    """
 
     def __init__(self, descriptor: int, *, most_waiting: int = MOST_WAITING) -> None:
-        self._descriptor = descriptor
+        self._descriptor = os.dup(descriptor)
+        weakref.finalize(self, os.close, self._descriptor)
         self._most = most_waiting
         self._waiting: deque[bytes] = deque()
         self._octets = 0
@@ -44,7 +50,7 @@ class PatientStream:
         self._lock = threading.RLock()
         self._retry: asyncio.TimerHandle | None = None
         self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLOUT)
+        self._poll.register(self._descriptor, select.POLLOUT)
 
     def write(self, text: str, /) -> int:
         """Write the text, or as much as can be written now; the rest waits its turn."""

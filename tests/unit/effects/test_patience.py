@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,20 @@ async def test_what_waits_is_written_without_another_line(pipe: tuple[int, int])
             await asyncio.sleep(0.01)
 
     assert [told["number"] for told in found] == list(range(100))
+
+
+def test_lines_never_go_to_a_file_that_got_the_number_of_a_closed_stream(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        write = configure(stream)
+        number = stream.fileno()
+    with (tmp_path / "evidence").open("w") as other:
+        assert other.fileno() == number
+
+        record = decision_record(decision(), NOW, 1e-5)
+        write(record, encode(record))
+
+    assert (tmp_path / "evidence").read_text() == ""
+    assert (tmp_path / "log").read_text() != ""
 
 
 def test_a_reader_who_is_gone_is_no_error(pipe: tuple[int, int]) -> None:
