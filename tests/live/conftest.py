@@ -19,7 +19,8 @@ GLOBAL = "meetings.s3.amazonaws.com"
 NAMES = (
     "api.openai.com", "huggingface.co", S3, BUCKET, GLOBAL, "slack.com", "files.slack.com", "o1.ingest.sentry.io",
     "packages.corp.example", "github.com", "api.wandb.ai", "api.deepgram.com", "chat.example.com",
-    "us-central1-aiplatform.googleapis.com", "grpc.example.com", "sink.example.com", "api.together.xyz",
+    "us-central1-aiplatform.googleapis.com",
+     "europe-west4-aiplatform.googleapis.com", "grpc.example.com", "sink.example.com", "api.together.xyz",
     "api.mistral.ai",
 )  # fmt: skip
 PLAIN = ("plain.example.com",)

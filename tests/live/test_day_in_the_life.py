@@ -150,7 +150,7 @@ def test_a_run_s_metrics_go_to_weights_and_biases(
         ("api.openai.com", "/v1/fine_tuning/jobs/ftjob-1/events?limit=10"),
         ("api.together.xyz", "/v1/fine-tunes/ft-1"),
         ("api.mistral.ai", "/v1/fine_tuning/jobs/1"),
-        ("us-central1-aiplatform.googleapis.com", "/v1/projects/p/locations/us-central1/tuningJobs/1"),
+        ("europe-west4-aiplatform.googleapis.com", "/v1/projects/p/locations/europe-west4/tuningJobs/1"),
     ],
 )
 def test_the_status_of_a_training_job_may_be_asked(

@@ -37,8 +37,11 @@ def test_content_is_refused_while_its_record_cannot_be_kept(
                 pass
         except OSError:
             pass
-    with gateway.watching(HOST) as trial:
-        answer = curl("--data-binary", "a meeting", url, env=env)
+    for _record in range(16):  # the rest of the record file's own page takes a few more
+        with gateway.watching(HOST) as trial:
+            answer = curl("--data-binary", "a meeting", url, env=env)
+        if answer.status != 200:
+            break
     assert answer.status == 503
     assert answer.problem["reason"] == "evidence"
     assert (trial.connections, trial.octets) == (0, 0)

@@ -45,7 +45,9 @@ class Providers:
         self.places = places
         self.directory = directory
         self.notes: list[Note] = []
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1)
+        self._runner = web.AppRunner(
+            self._application(), access_log=None, shutdown_timeout=1, auto_decompress=False
+        )
         self._own: dict[str, Handler] = {
             "api.openai.com": _openai,
             "huggingface.co": _hugging_face,

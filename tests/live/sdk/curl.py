@@ -46,6 +46,8 @@ def curl(*arguments: str, env: Mapping[str, str], prefix: Sequence[str] = ()) ->
             *prefix, "curl", "--silent", "--show-error", "--max-time", "60", "--dump-header", str(head),
             "--output", str(body), "--write-out", "%{json}", *arguments,
         ]  # fmt: skip
-        done = subprocess.run(command, env=dict(env), capture_output=True, text=True, timeout=90, check=False)
+        done = subprocess.run(
+            command, env=dict(env), capture_output=True, text=True, timeout=270, check=False
+        )
         found = body.read_bytes() if body.exists() else b""
         return Answer(done.returncode, json.loads(done.stdout), head.read_text(), found, done.stderr)

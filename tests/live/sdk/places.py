@@ -178,9 +178,7 @@ class Places:
             return
         context = self._context if place.tls and place.undo_tls else None
         with contextlib.suppress(OSError):
-            transport, _protocol = await self.loop.connect_accepted_socket(
-                place.factory, client, ssl=context
-            )
+            transport, _protocol = await self.loop.connect_accepted_socket(place.factory, client, ssl=context)
             self._open.add(transport)
 
     async def _close(self) -> None:

@@ -186,9 +186,8 @@ class Gateway:
     def environment(self) -> dict[str, str]:
         """What a client's environment needs, and nothing else: the proxy and the CA, in every usual spelling."""
         ca = str(self.ca)
-        proxies = {
-            name: self.proxy for word in ("HTTP_PROXY", "HTTPS_PROXY") for name in (word, word.lower())
-        }
+        names = [name for word in ("HTTP_PROXY", "HTTPS_PROXY") for name in (word, word.lower())]
+        proxies = dict.fromkeys(names, self.proxy) if "explicit" in self.listeners else {}
         trust = (
             "SSL_CERT_FILE",
             "REQUESTS_CA_BUNDLE",
