@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from subrosa.facts.fields import Fields
 from subrosa.facts.paths import Query, fold_name
 from subrosa.facts.tagformats import READERS, TagFormat
-from subrosa.facts.tagwords import Dictionary, Tag, TagMeaning, Vocabulary, canonical
+from subrosa.facts.tagwords import Dictionary, Tag, TagMeaning, Vocabulary, canonical, items_in
 from subrosa.facts.tagxml import read_tag_set
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
@@ -74,6 +74,8 @@ class XmlCarrier:
 
     root: str
 
+
+_MOST_SAID = 1000
 
 type _Named = tuple[str, str, TagFormat]
 """Carrier name, fixed part of the key, format."""
@@ -140,7 +142,8 @@ class TagTable:
     def head_tags(self, fields: Fields, query: Query) -> tuple[list[Tag], Ambiguity | None]:
         """All tags of a head, fields first, each in order of appearance; and why some have no single reading.
 
-        Every line counts, duplicates included, and so does a line that Connection nominates.
+        Every line counts, duplicates included, and so does a line that Connection nominates. Tags that say more
+        than 1,000 things are cut there, and TOO_LARGE.
         """
         tags: list[Tag] = []
         doubt: Ambiguity | None = None
@@ -153,7 +156,8 @@ class TagTable:
             carrier = self._queries.find(fold_name(name_sent))
             if carrier is not None:
                 doubt = _read(tags, carrier, value_sent) or query.doubt(name_sent) or doubt
-        return tags, doubt
+        bounded = _bounded(tags)
+        return bounded, (doubt if len(bounded) == len(tags) else Ambiguity.TOO_LARGE)
 
     def is_form_carrier(self, name: str) -> bool:
         """Whether a form field of this name carries tags; any spelling of the name."""
@@ -168,7 +172,7 @@ class TagTable:
         doubt = _read(tags, carrier, value)
         if doubt is not None:
             raise UnreadableError(doubt, f"form field `{carrier[0]}` holds tags that have no single reading")
-        return tags
+        return _all_within_bounds(tags)
 
     def json_carrier(self, path: str) -> JsonCarrier | None:
         """The carrier of a value at this lower-case dotted path (``metadata.purpose``, ``tags[].value``)."""
@@ -178,18 +182,23 @@ class TagTable:
         return None
 
     def json_tags(self, path: str, key: str, value: str) -> list[Tag]:
-        """The tag of one JSON scalar at a lower-case dotted path; ``key`` is the name of its own member."""
+        """The tag of one JSON scalar at a lower-case dotted path; ``key`` is the name of its own member.
+
+        Raises UnreadableError for a value that says more than 1,000 things.
+        """
         for pattern, carrier in self._json:
             match = pattern.fullmatch(path)
             if match is not None:
                 name = carrier.key or (match[match.lastindex] if match.lastindex else key)
-                return [Tag("json:" + carrier.path, name, value)]
+                return _all_within_bounds([Tag("json:" + carrier.path, name, value)])
         return []
 
     def xml_tags(self, document: bytes) -> list[Tag]:
         """The tags of an XML body, none under another root; raises UnreadableError for what has no single reading."""
         root, pairs = read_tag_set(document)
-        return [Tag("xml:" + root, key, value) for key, value in pairs] if root in self._roots else []
+        if root not in self._roots:
+            return []
+        return _all_within_bounds([Tag("xml:" + root, key, value) for key, value in pairs])
 
     def meanings(self, tags: Iterable[Tag]) -> frozenset[TagMeaning]:
         """Everything the tags together mean; the order and number of tags change nothing."""
@@ -205,6 +214,22 @@ def _read(tags: list[Tag], carrier: _Named, text: str) -> Ambiguity | None:
     pairs, doubt = READERS[how](key, text)
     tags.extend([Tag(label, name, value) for name, value in pairs])
     return doubt
+
+
+def _bounded(tags: list[Tag]) -> list[Tag]:
+    """The first tags that together say at most 1,000 things; an item of a list is one."""
+    left = _MOST_SAID
+    for position, tag in enumerate(tags):
+        left -= items_in(tag.value)
+        if left < 0:
+            return tags[:position]
+    return tags
+
+
+def _all_within_bounds(tags: list[Tag]) -> list[Tag]:
+    if len(_bounded(tags)) < len(tags):
+        raise UnreadableError(Ambiguity.TOO_LARGE, "the tags say more than 1,000 things")
+    return tags
 
 
 def _text(value: bytes) -> str:

@@ -104,6 +104,14 @@ class _Statement:
         return {*self.key.split("-"), *self.value.split("-")}
 
 
+def items_in(value: str) -> int:
+    """At most so many things a value says: the items of its list, encoded separators included."""
+    return 1 + sum(map(value.count, _SEPARATING)) if len(value) > 1 else 1
+
+
+_SEPARATING = ",;|\n%\uff0c\uff1b"
+
+
 def _statements(tag: Tag) -> Iterator[_Statement]:
     """What a tag says: its value, each item of a list, and each ``key=value`` or ``agent: value`` in an item."""
     key = canonical(tag.key)

@@ -1,6 +1,7 @@
 # ruff: noqa: RUF001 - characters that look like others are what is tested
 
 import base64
+from collections.abc import Callable
 
 import pytest
 
@@ -392,3 +393,51 @@ def test_an_empty_table_reads_nothing_and_means_nothing() -> None:
 )
 def test_the_canonical_spelling(text: str, expected: str) -> None:
     assert canonical(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept", "ambiguity"),
+    [
+        pytest.param([("x-amz-tagging", "&".join(["a=b"] * 1000))], 1000, None, id="1,000 tags pass"),
+        pytest.param(
+            [("x-amz-tagging", "&".join(["a=b"] * 1001))], 1000, Ambiguity.TOO_LARGE, id="1,001 tags are cut"
+        ),
+        pytest.param(
+            [("x-amz-meta-a", "x"), ("x-amz-meta-b", "," * 999)],
+            1,
+            Ambiguity.TOO_LARGE,
+            id="1,001 items are cut",
+        ),
+        pytest.param([("x-amz-meta-a", "%2C" * 1000)], 0, Ambiguity.TOO_LARGE, id="encoded separators count"),
+    ],
+)
+def test_tags_that_say_too_much_are_cut_and_told(
+    lines: list[tuple[str, str]], kept: int, ambiguity: Ambiguity | None
+) -> None:
+    tags, doubt = TABLE.head_tags(Fields.of(lines), NO_QUERY)
+
+    assert (len(tags), doubt) == (kept, ambiguity)
+
+
+MANY = "<Tagging>" + "<Tag><Key>a</Key></Tag>" * 1001 + "</Tagging>"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        pytest.param(lambda: TABLE.form_tags("metadata", "," * 1000), id="a form field"),
+        pytest.param(lambda: TABLE.form_tags("tagging", MANY), id="a tag set in a form field"),
+        pytest.param(lambda: TABLE.json_tags("metadata.x", "x", "," * 1000), id="a JSON member"),
+        pytest.param(lambda: TABLE.xml_tags(MANY.encode()), id="an XML body"),
+    ],
+)
+def test_a_body_that_says_too_much_has_no_reading(read: Callable[[], list[Tag]]) -> None:
+    with pytest.raises(UnreadableError) as caught:
+        read()
+    assert caught.value.ambiguity is Ambiguity.TOO_LARGE
+
+
+def test_a_value_that_is_not_utf_8_is_read_as_latin_1() -> None:
+    assert TABLE.head_tags(Fields.of([("x-amz-meta-a", b"caf\xe9")]), NO_QUERY)[0] == [
+        Tag("x-amz-meta-*", "a", "caf\xe9")
+    ]
