@@ -85,19 +85,16 @@ async def test_what_waits_is_written_without_another_line(pipe: tuple[int, int])
 
 
 def test_lines_never_go_to_a_file_that_got_the_number_of_a_closed_stream(tmp_path: Path) -> None:
-    with (tmp_path / "log").open("w") as stream:
-        write = configure(stream)
-        number = stream.fileno()
-    with (tmp_path / "evidence").open("w") as other:
-        os.dup2(other.fileno(), number)
-    try:
-        record = decision_record(decision(), NOW, 1e-5)
-        write(record, encode(record))
-    finally:
-        os.close(number)
+    number = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    other = os.open(tmp_path / "evidence", os.O_WRONLY | os.O_CREAT)
+    stream = PatientStream(number)
+    os.dup2(other, number)
+    stream.write("a line\n")
+    for descriptor in (number, other):
+        os.close(descriptor)
 
     assert (tmp_path / "evidence").read_text() == ""
-    assert (tmp_path / "log").read_text() != ""
+    assert (tmp_path / "log").read_text() == "a line\n"
 
 
 def test_a_reader_who_is_gone_is_no_error(pipe: tuple[int, int]) -> None:
