@@ -16,7 +16,6 @@ _PLAIN = re.compile(r"(?:/(?!\.)[A-Za-z0-9._~:@!$&'()*+,=-]++(?<!\.))++/?")
 """A path that is its own canonical form: no empty, hidden or dot-ended segment, no escape, no parameter."""
 _KEPT = "~:@!$&'()*+,;=-._"
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f?]")
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
 _DELIMITER = re.compile(r"%(?:2f|5c|3f|23|[01][0-9a-f]|7f)", re.IGNORECASE)
@@ -30,6 +29,15 @@ _DOUBTS = (
     (_TWICE, Ambiguity.BAD_ENCODING, "is percent-encoded twice"),
 )
 """What gives a path more than one reading among servers, in the order in which it is told."""
+
+_VANISHING = frozenset({"", ".", ".."})
+_FORBIDDEN_IN_QUERY = re.compile(r"[\x00-\x20\x7f]")
+_PLAIN_PIECE = re.compile(r"[^%+;#]*")
+_SIGNED_LISTS = frozenset({"x-amz-signedheaders", "x-goog-signedheaders"})
+"""Presigned parameters that are lists with semicolons, which some clients leave unencoded."""
+
+type _Doubt = tuple[Ambiguity, str, str]
+"""Why, how, and about which parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +123,6 @@ def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
     )
 
 
-_VANISHING = frozenset({"", ".", ".."})
-
-
 def _doubt(text: str) -> tuple[Ambiguity | None, str]:
     for pattern, ambiguity, detail in _DOUBTS:
         if pattern.search(text):
@@ -191,10 +196,6 @@ class Query:
         return values[0] if values else None
 
 
-_FORBIDDEN_IN_QUERY = re.compile(r"[\x00-\x20\x7f]")
-_SIGNED_LISTS = frozenset({"x-amz-signedheaders", "x-goog-signedheaders"})
-
-
 def fold_name(name: str) -> str:
     """What a parameter or field name is to the most lenient server: no case, no blanks around, no ``[]`` or NUL."""
     if name.isalnum() and name.isascii():
@@ -226,12 +227,6 @@ def _parse_query(text: str, *, broken: bool) -> Query:
         return Query(tuple(pairs))
     ambiguity, detail, _ = doubts[0]
     return Query(tuple(pairs), ambiguity, f"the query {detail}", frozenset(name for _, _, name in doubts))
-
-
-type _Doubt = tuple[Ambiguity, str, str]
-"""Why, how, and about which parameter."""
-
-_PLAIN_PIECE = re.compile(r"[^%+;#]*")
 
 
 def _decoded_part(raw: str) -> tuple[str, tuple[Ambiguity, str] | None]:

@@ -58,12 +58,16 @@ class Vocabulary:
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _BETWEEN = re.compile(r"[\s_./:+\u2010-\u2015\u2212-]+")
 _ITEMS = re.compile(r"[,;|\n]")
+_SEPARATING = ",;|\n%\uff0c\uff1b"
+"""What separates items, as it may stand in a value that is still encoded."""
 _KEYED = re.compile(r"[=:]")
 _WRAPPING = " \t\r\"'()[]{}<>"
 _SWITCH = {
     **dict.fromkeys("y yes true 1 on ?1 enabled allowed".split(), "y"),
     **dict.fromkeys("n no false 0 off ?0 disabled".split(), "n"),
 }
+_SWITCHED = {"y": TagMeaning.TRAINING, "": TagMeaning.TRAINING, "n": TagMeaning.PROTECTED}
+"""What a key that is itself a training term means with this value."""
 
 
 def decoded(text: str) -> str:
@@ -107,9 +111,6 @@ class _Statement:
 def items_in(value: str) -> int:
     """At most so many things a value says: the items of its list, encoded separators included."""
     return 1 + sum(map(value.count, _SEPARATING)) if len(value) > 1 else 1
-
-
-_SEPARATING = ",;|\n%\uff0c\uff1b"
 
 
 def _statements(tag: Tag) -> Iterator[_Statement]:
@@ -212,7 +213,3 @@ class Dictionary:
             for statement, meanings in said
             if TagMeaning.PROTECTED not in meanings and not self.companions.isdisjoint(statement.words)
         ]
-
-
-_SWITCHED = {"y": TagMeaning.TRAINING, "": TagMeaning.TRAINING, "n": TagMeaning.PROTECTED}
-"""What a key that is itself a training term means with this value."""
