@@ -188,8 +188,8 @@ class _Port:
         return as_json({"on": self._admin.lockdown()})
 
     def _told(self) -> dict[str, object]:
-        transfers = totals(self._collector, "subrosa_transfers_total", "verdict")
-        failures = totals(self._collector, "subrosa_fail_closed_total", "cause")
+        transfers = totals(self._admin.registries, "subrosa_transfers_total", "verdict")
+        failures = totals(self._admin.registries, "subrosa_fail_closed_total", "cause")
         counters = {word: int(transfers.get(word, 0)) for word in ("allow", "block", "would_block")}
         return {**self._admin.status(), "transfers": counters | {"fail_closed": int(sum(failures.values()))}}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Protocol, override
 
 from aiohttp import web
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -42,11 +42,12 @@ async def exposition(collector: Collector, request: web.Request) -> web.Response
     return answer
 
 
-def totals(collector: Collects, name: str, label: str) -> dict[str, float]:
-    """The sum of a counter by one label; for status and page."""
+def totals(registries: Iterable[Collects], name: str, label: str) -> dict[str, float]:
+    """The sum of a counter by one label; asks registries that can for this counter alone."""
     found: dict[str, float] = {}
-    for metric in collector.collect():
-        if metric.name == name.removesuffix("_total"):
+    for registry in registries:
+        one = registry.restricted_registry([name]) if isinstance(registry, CollectorRegistry) else registry
+        for metric in one.collect():
             for sample in metric.samples:
                 if sample.name == name:
                     key = sample.labels.get(label, "")

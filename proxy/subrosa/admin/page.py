@@ -30,7 +30,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0}d
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.87rem}
 caption{text-align:left;padding:.2rem 0;opacity:.75}
 th,td{text-align:left;padding:.25rem .7rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}td:first-child{white-space:nowrap}
+dd,td{font-variant-numeric:tabular-nums;overflow-wrap:anywhere}td:first-child{white-space:nowrap}
 .block,.fail{color:var(--bad);font-weight:600}.allow,.ok{color:var(--good)}
 .would_block,.warn{color:var(--warn);font-weight:600}
 ul{margin:.3rem 0;padding-left:1.2rem}
@@ -50,21 +50,29 @@ const show = (d) => {
   while (rows.rows.length > most) rows.deleteRow(-1);
 };
 const say = (text) => { if (live.textContent !== text) live.textContent = text; };
+const put = (id, text) => {
+  const field = document.getElementById(id);
+  if (field && field.textContent !== String(text)) field.textContent = text;
+};
+const words = {ok: "ready", warn: "ready, with a warning", fail: "not ready"};
 const stream = new EventSource("/api/v1/decisions/stream");
 stream.addEventListener("decision", (event) => show(JSON.parse(event.data)));
 stream.onopen = () => say("live");
 stream.onerror = () => say("connection lost, trying again");
-const count = async () => {
+const look = async () => {
   try {
-    const answer = await fetch("/api/v1/status", {cache: "no-store"});
-    const told = await answer.json();
-    for (const [name, value] of Object.entries(told.transfers)) {
-      const field = document.getElementById("count-" + name);
-      if (field) field.textContent = value;
-    }
+    const [status, health] = await Promise.all(["/api/v1/status", "/readyz"].map(
+      async (path) => (await fetch(path, {cache: "no-store"})).json()));
+    for (const [name, value] of Object.entries(status.transfers)) put("count-" + name, value);
+    const state = !health.ready ? "fail" : health.reasons.length ? "warn" : "ok";
+    put("word", words[state]); document.getElementById("word").className = state;
+    const reasons = document.getElementById("reasons");
+    reasons.replaceChildren(...health.reasons.map((reason) => {
+      const item = document.createElement("li"); item.textContent = reason; return item;
+    }));
   } catch { say("connection lost, trying again"); }
 };
-setInterval(count, 3000);
+setInterval(look, 3000);
 """
 
 
@@ -87,7 +95,7 @@ _PAGE = Template(
 <body>
 <main>
 <h1>Subrosa</h1>
-<p role="status"><strong class="$state">$word</strong> <span id="live">as of this moment</span>
+<p role="status"><strong id="word" class="$state">$word</strong> <span id="live">as of this moment</span>
 <noscript>(reload the page for the latest)</noscript></p>
 $reasons
 <h2>State</h2>
@@ -108,6 +116,8 @@ $reasons
 </html>
 """
 )
+_LIVE = frozenset({"transfers", "ready", "lockdown"})
+"""What the page tells elsewhere, where it is kept up to date."""
 _COUNTERS = {
     "allow": "allowed",
     "block": "refused",
@@ -126,7 +136,7 @@ def page(status: Record, health: Health, decisions: Sequence[Record]) -> str:
         state=state.value,
         word={State.OK: "ready", State.WARN: "ready, with a warning", State.FAIL: "not ready"}[state],
         reasons=_list(health.reasons),
-        facts="".join(_pair(name, value) for name, value in status.items() if name != "transfers"),
+        facts="".join(_pair(name, value) for name, value in status.items() if name not in _LIVE),
         counters="".join(
             _pair(told, counters.get(word, 0), f"count-{word}") for word, told in _COUNTERS.items()
         )
@@ -138,12 +148,12 @@ def page(status: Record, health: Health, decisions: Sequence[Record]) -> str:
 
 
 def _list(reasons: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(reason)}</li>' for reason in reasons)}</ul>" if reasons else ""
+    return f'<ul id="reasons">{"".join(f"<li>{escape(reason)}</li>" for reason in reasons)}</ul>'
 
 
 def _pair(name: str, value: object, identifier: str = "") -> str:
     mark = f' id="{identifier}"' if identifier else ""
-    return f"<dt>{escape(name.replace('_', ' '))}</dt><dd{mark}>{escape(_words(value))}</dd>"
+    return f"<dt>{escape(name.replace('_', ' '))}</dt><dd{mark}>{escape(_words(value) or 'none')}</dd>"
 
 
 def _row(record: Record) -> str:
@@ -172,5 +182,5 @@ def _words(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_words(each)}" for name, each in value.items())
-    return str(value)
+        return ", ".join(f"{name} {_words(each) or 'none'}" for name, each in value.items())
+    return "" if value is None else str(value)

@@ -7,7 +7,7 @@ from subrosa.admin.page import CONTENT_SECURITY_POLICY, SCRIPT, STYLE, page
 
 GOOD = assess(Condition(generation=3, evidence_fault="", listeners=1, enforcing=True))
 EVIL = "<script>alert(1)</script>\"'&"
-STATUS = {"version": "0.1.0", "lockdown": False, "transfers": {"allow": 12, "block": 3}}
+STATUS = {"version": "0.1.0", "lockdown": False, "sources": [], "transfers": {"allow": 12, "block": 3}}
 RECORD = {
     "time": "2026-11-25T02:39:54.9Z",
     "verdict": "block",
@@ -59,7 +59,7 @@ def test_state_counters_and_decisions_are_there_without_any_script() -> None:
     found = read(page(STATUS, GOOD, [RECORD])).cells
 
     assert found == [
-        *("0.1.0", "no", "12", "3", "0", "0"),
+        *("0.1.0", "none", "12", "3", "0", "0"),
         *(
             "02:39:54",
             "block",
