@@ -228,6 +228,20 @@ class Http2:
             heard.end = "silence"
         return heard
 
+    async def over(self, seconds: float = SECONDS) -> None:
+        """Wait for the end of the connection."""
+        async with asyncio.timeout(seconds):
+            while not self.gone:
+                await self._moved.wait()
+
+    async def interim(self, stream: int, seconds: float = SECONDS) -> list[int]:
+        """Wait for an interim answer, or the end."""
+        heard = self.answers[stream]
+        async with asyncio.timeout(seconds):
+            while not heard.interim and not heard.end:
+                await self._moved.wait()
+        return heard.interim
+
     async def octets(self, stream: int, size: int, seconds: float = SECONDS) -> bytes:
         """Wait until so many octets of an answer came."""
         async with asyncio.timeout(seconds):

@@ -88,9 +88,12 @@ class DictEgress:
     table: dict[str, list[str]]
     asked: list[Authority] = field(default_factory=list)
     fail: BaseException | None = None
+    hang: bool = False
 
     async def vet(self, authority: Authority) -> list[str]:
         self.asked.append(authority)
+        if self.hang:
+            await asyncio.Event().wait()
         if self.fail is not None:
             raise self.fail
         found = self.table.get(authority.host.name)

@@ -66,12 +66,13 @@ async def gateway(
     parts: Parts | None = None,
     current: Policy | None = None,
     recorder: ListRecorder | None = None,
+    trust: Authority | None = None,
     **more: Any,
 ) -> AsyncIterator[Setup]:
     """Start a gateway on free ports; its policy is `by_path` where none is given."""
     recorder = recorder or ListRecorder()
     paths = ca.ensure(directory, time.time())
-    authority = Authority(directory)
+    authority = trust or Authority(directory)
     egress = DictEgress({HOST: ["127.0.0.1"], "other.example.com": ["127.0.0.1"]})
     known: list[Policy | None] = [current if current is not None else policy(by_path())]
     given = {

@@ -265,10 +265,7 @@ async def test_expect_is_answered_here(tmp_path: Path, way: str) -> None:
                     path,
                     [("expect", "100-continue"), ("content-length", "5")],
                 )
-                async with asyncio.timeout(5):
-                    while not h2.answers[stream].interim and not h2.answers[stream].end:
-                        await asyncio.sleep(0)
-                assert h2.answers[stream].interim == interim
+                assert await h2.interim(stream) == interim
                 if interim:
                     await h2.send(stream, b"hello")
                 heard = await h2.hear(stream)

@@ -37,12 +37,6 @@ class GatewayAddon:
 
     # --- the connection ------------------------------------------------------------------------------------
 
-    def client_connected(self, client: Client) -> None:
-        """A lock-down takes no connections."""
-        session = self.session_of(client)
-        if session.shared.ports.lockdown():
-            session.ended_by = "gateway"
-
     def next_layer(self, nextlayer: NextLayer) -> None:
         """Choose what follows, or wait for more octets."""
         session = self.session_of(nextlayer.context.client)

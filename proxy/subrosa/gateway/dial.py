@@ -55,7 +55,8 @@ async def _vetted(session: Session, authority: Authority, server: Server) -> lis
             # the operator named the parent proxy: it is reached wherever it is, and judges no addresses for us
             async with asyncio.timeout(shared.limits.connect_seconds):
                 return list(await shared.ports.resolve(authority))
-        return list(await shared.egress.vet(authority))
+        async with asyncio.timeout(shared.limits.step_seconds):
+            return list(await shared.egress.vet(authority))
     except EgressDenied as fault:
         shared.ports.recorder.egress_denied(fault.address_class)
         raise DialFailed(DialError(fault.detail, fault.reason, fault.fault)) from fault

@@ -181,7 +181,12 @@ class GatewayHandler(server.LiveConnectionHandler):
         try:
             async with asyncio.timeout(self.session.shared.limits.step_seconds * 2):
                 await self.master.addons.handle_lifecycle(hook)
-        except Exception as fault:
+        except BaseException as fault:
+            if known(asyncio.current_task()).cancelling() or not isinstance(
+                fault, Exception | asyncio.CancelledError
+            ):
+                self.cut()
+                raise
             log.exception("hook %s failed", hook.name)
             cause = "timeout" if isinstance(fault, TimeoutError) else "hook"
             if await self._refused(hook, cause):

@@ -243,7 +243,8 @@ class Transfer:
     # --- steps ---------------------------------------------------------------------------------------------
 
     async def _open(self, heard: Heard, identify: Identify) -> None:
-        if await self._begin(heard.tls, identify) and not self.verdict.decided:
+        connect, wrong = await identify()
+        if self._begin(heard.tls, connect, wrong=wrong) and not self.verdict.decided:
             if heard.refused is not None:
                 self._refuse(heard.refused)
             else:
@@ -252,11 +253,16 @@ class Transfer:
             await self._record()
 
     async def _admit(self, identify: Identify) -> None:
-        self.admitted = await self._begin(None, identify) and not self.verdict.decided
-        if self.verdict.decided:
+        policy = self.shared.ports.policy()
+        connect, wrong = await identify()
+        if not wrong and (policy is None or not policy.sources.must_authenticate(connect.client)):
+            # a lock-down or a missing policy is told inside, where clients can read it
+            self.admitted = True
+            return
+        if self._begin(None, connect, wrong=wrong):
             await self._record()
 
-    async def _begin(self, tls: TlsFacts | None, identify: Identify) -> bool:
+    def _begin(self, tls: TlsFacts | None, connect: ConnectFacts, *, wrong: bool) -> bool:
         """Whether there is a policy to judge by."""
         ports = self.shared.ports
         policy = ports.policy()
@@ -264,7 +270,6 @@ class Transfer:
             ports.recorder.failed_closed("no-policy")
             self.verdict = refusal(Reason.NO_POLICY, "guard.no-policy", Stage.CONNECT)
             return False
-        connect, wrong = await identify()
         self._inspection = self._caused(
             "inspection", lambda: self.shared.parts.inspection(policy, connect, tls)
         )
