@@ -14,7 +14,8 @@ from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.kindtable import build_kinds
 from subrosa.loading.nodes import plain
 from subrosa.loading.rulebook import build_rule
-from subrosa.loading.semantics import check_names, check_shadows, check_whole
+from subrosa.loading.semantics import check_names, check_whole
+from subrosa.loading.shadows import check_shadows
 from subrosa.loading.statements import check_assertions, declare, reclassify
 from subrosa.loading.tagtable import TagFile, build_tags
 from subrosa.policy.index import Index
@@ -63,7 +64,7 @@ def build(draft: Draft, generation: int) -> Policy:
     check_shadows(draft, declared.entries)
     check_whole(draft)
     index = Index()
-    for entry in (*declared.entries, *draft.entries()):
+    for entry in (*draft.entries(), *declared.entries):
         index.add(entry.host, entry.operation, entry.pattern)
     blocks, allows, defaults = precedence(_active(draft))
     return Policy(

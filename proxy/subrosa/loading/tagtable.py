@@ -29,6 +29,7 @@ type NamedForm = HeaderTagForm | QueryTagForm | FormTagForm
 type Named = tuple[str | None, str | None, TagFormat]
 """An exact name or a prefix, both in lower case, and the format."""
 
+_NEGATIONS = frozenset({"no", "non", "not", "never"})
 _LISTS = ("compound", "bare", "purpose_keys", "companions", "protected", "content_keys", "content_values")
 
 
@@ -48,6 +49,7 @@ def build_tags(files: Iterable[TagFile], faults: list[Fault]) -> TagTable:
     words = [file.form.vocabulary for file in files if file.form.vocabulary is not None]
     for form in words:
         _check_words(form, faults)
+    _check_protected(files, faults)
     headers = [
         row for builtin, form in carriers for row in names.take("header", form.headers, builtin=builtin)
     ]
@@ -122,3 +124,19 @@ def _check_words(form: VocabularyForm, faults: list[Fault]) -> None:
         for at, word in enumerate(words):
             if not canonical(word):
                 faults.append(form.spot.child(name).item(at).fault(f"`{word}` holds no letter or digit"))
+
+
+def _check_protected(files: tuple[TagFile, ...], faults: list[Fault]) -> None:
+    """Tell a user's term of protection that is a shipped word for training: it would take that word's effect away."""
+    shipped = [file.form.vocabulary for file in files if file.builtin and file.form.vocabulary is not None]
+    words = {canonical(word) for form in shipped for word in (*form.compound, *form.bare, *form.companions)}
+    for file in files:
+        form = file.form.vocabulary
+        if file.builtin or form is None:
+            continue
+        for at, term in enumerate(form.protected):
+            value = canonical(term.partition("=")[2] or term)
+            parts = value.split("-")
+            if parts[0] not in _NEGATIONS and not words.isdisjoint((value, *parts)):
+                message = f"`{term}` holds a shipped word for training, which it cannot take back: begin it with `no-`"
+                faults.append(form.spot.child("protected").item(at).fault(message))

@@ -144,3 +144,29 @@ operations:
                 load(inputs(builtin, user), 1)
         else:
             load(inputs(builtin, user), 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [
+        pytest.param("/v1/chat", True, id="a body that is read for tags stays read"),
+        pytest.param("/v2/{rest...}", False, id="what nobody claims is free"),
+    ],
+)
+def test_no_tag_is_hidden_by_calling_a_body_an_object(path: str, refused: bool, tmp_path: Path) -> None:
+    text = FILE.format(
+        host="api.acme.example", purpose="storage", strength="definite", method="POST", path=path, fields=""
+    )
+    user = written(tmp_path, destinations__corp=text + "    body: object\n")
+
+    if refused:
+        with pytest.raises(RuleErrors, match=r"from `acme\.chat`, whose bodies are read for tags"):
+            load(inputs(GOOD, user), 1)
+    else:
+        load(inputs(GOOD, user), 1)
+
+
+def test_a_declared_host_may_speak_the_api_that_is_known_there() -> None:
+    declared = (Declared(host=HostPattern.parse("a.eu.acme.example"), speaks="acme"),)
+
+    assert load(inputs(declared=declared), 1).warnings == ()
