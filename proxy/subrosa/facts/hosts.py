@@ -16,7 +16,6 @@ from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 _MAX_INPUT = 1024
 _MAX_NAME = 253
-_MAX_LABEL = 63
 _MAX_PORT = 65535
 _CACHED = 4096
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import unquote
 
 from subrosa.facts.encodedwords import decode_words
@@ -61,6 +62,8 @@ _ITEMS = re.compile(r"[,;|\n]")
 _SEPARATING = ",;|\n%\uff0c\uff1b"
 """What separates items, as it may stand in a value that is still encoded."""
 _KEYED = re.compile(r"[=:]")
+_SHORT = 64
+"""Characters of a text whose spelling is worth remembering: keys and values come again and again."""
 _WRAPPING = " \t\r\"'()[]{}<>"
 _SWITCH = {
     **dict.fromkeys("y yes true 1 on ?1 enabled allowed".split(), "y"),
@@ -82,7 +85,14 @@ def decoded(text: str) -> str:
 
 def canonical(text: str) -> str:
     """The one spelling of a key, a value or a term: ``Model_Training``, ``model%20training`` are ``model-training``."""
+    return _canonical_of_short(text) if len(text) <= _SHORT else _canonical(text)
+
+
+def _canonical(text: str) -> str:
     return _BETWEEN.sub("-", decoded(text).casefold().strip(_WRAPPING)).strip("-")
+
+
+_canonical_of_short = lru_cache(maxsize=4096)(_canonical)
 
 
 def _squeezed(text: str) -> str:
