@@ -79,7 +79,7 @@ async def test_every_verdict_at_every_stage(
             assert (outcome[0].sent, outcome[0].discarded) == (len(body), 0)
         else:
             assert (heard.status, heard.end) == (403, "whole")
-            assert b"test says so" in heard.body
+            assert b"training-destination" in heard.body
             assert (origin.tally.connections, origin.tally.octets, setup.egress.asked) == (0, 0, [])
             assert outcome[0].sent == 0
         if path.startswith("/end"):
