@@ -60,6 +60,19 @@ def read_rules(builtin: Path, extra: tuple[Path, ...], faults: list[Fault]) -> t
     return tuple(found)
 
 
+def fingerprint(builtin: Path, extra: tuple[Path, ...]) -> frozenset[tuple[str, int, int, int]]:
+    """Which YAML files there are, by name, inode, size and time of change: cheap to ask, different after a change."""
+    found: set[tuple[str, int, int, int]] = set()
+    for directory in (builtin, *extra):
+        for name in _listed(directory, Path(), [], "") if directory.is_dir() else ():
+            try:
+                stat = (directory / name).stat()
+            except OSError:
+                continue  # gone since it was listed; the next look finds it gone
+            found.add((str(directory / name), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return frozenset(found)
+
+
 def read_sample(places: tuple[Path, ...], name: str) -> bytes | None:
     """A sample by its path below one of the places where samples are kept; None where none has it."""
     for place in places:

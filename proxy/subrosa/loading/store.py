@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from watchfiles import awatch
 
 from subrosa.loading.faults import Fault, RuleErrors
+from subrosa.loading.files import fingerprint
 from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.policy import Loaded, load
 from subrosa.policy.policy import Policy
 
 DEBOUNCE_MS = 400
 TICK_MS = 30_000
-"""How often the day is looked at, so that what expires at midnight expires at midnight."""
+"""How often day and files are looked at without being told, for midnights, and for mounts that tell no changes."""
 RETRY_SECONDS = 5.0
 
 
@@ -53,7 +54,7 @@ class Store:
         self._on_result = on_result
         self._lock = threading.Lock()
         self._loaded: Loaded | None = None
-        self._day = ""
+        self._seen: tuple[str, frozenset[tuple[str, int, int, int]]] = ("", frozenset())
         self._fault = ""
         self._watch_fault = ""
 
@@ -109,7 +110,7 @@ class Store:
         while not stop.is_set():
             try:
                 await self._watch(stop)
-            except (OSError, RuntimeError) as error:
+            except Exception as error:  # noqa: BLE001 - the watcher outlives what mounts and settings do to it
                 self._watch_fault = f"rules are not watched: {error}"
                 try:
                     await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
@@ -128,12 +129,16 @@ class Store:
             yield_on_timeout=True,
         ):
             self._watch_fault = ""
-            if changes or self._inputs().today != self._day:
+            if bool(changes) or await asyncio.to_thread(self._outdated):
                 await asyncio.to_thread(self.reload)
+
+    def _outdated(self) -> bool:
+        inputs = self._inputs()
+        return (inputs.today, fingerprint(inputs.builtin, inputs.extra)) != self._seen
 
     def _build(self) -> Loaded:
         inputs = self._inputs()
-        self._day = inputs.today
+        self._seen = (inputs.today, fingerprint(inputs.builtin, inputs.extra))
         return load(inputs, 1 if self._loaded is None else self._loaded.policy.generation + 1)
 
     def _commit(self, loaded: Loaded) -> ReloadResult:

@@ -228,6 +228,25 @@ async def test_a_new_day_is_a_reload(bench: Bench, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.asyncio
+async def test_a_change_that_nobody_tells_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deaf(
+        *_places: Path, stop_event: asyncio.Event, **_options: object
+    ) -> AsyncIterator[set[object]]:
+        while not stop_event.is_set():
+            await asyncio.sleep(0.02)
+            yield set()
+
+    monkeypatch.setattr("subrosa.loading.store.awatch", deaf)
+
+    async with asyncio.timeout(30), watching(bench) as results:
+        bench.write("second")
+        assert (await results.get()).generation == 2
+        assert bench.last_rule() == "corp.second"
+        await asyncio.sleep(0.1)
+        assert results.empty()
+
+
+@pytest.mark.asyncio
 async def test_a_directory_that_cannot_be_watched_is_told_and_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
