@@ -28,6 +28,7 @@ class ReaderLimits:
 
 
 DEFAULT_LIMITS: Final = ReaderLimits()
+_LONGEST_STRETCH: Final = 64 * 1024
 
 
 class _Reader(Protocol):
@@ -41,13 +42,15 @@ class BodyReader:
 
     ``content_type`` is the one Content-Type line, or None; ``codings`` are the content codings in the order in
     which they were applied. ``object_name`` is the name under which a store will keep the body; ``object_body`` says
-    that the body is that object itself, so that nothing in it is a field or a tag. Never raises for what is in a
-    body: that is ``facts.unreadable``. How the octets are cut into ``feed`` calls changes nothing.
+    that the body is that object itself, so that nothing in it is a field or a tag. ``enough`` is asked at fixed
+    offsets of the decoded body whether to read on: what is known by then, like all that is found, does not depend
+    on how the octets are cut into ``feed`` calls or were coded. Never raises for what is in a body: that is
+    ``facts.unreadable``.
     """
 
     __slots__ = (
-        "_collector", "_decoder", "_head", "_kinds", "_label", "_parts", "_prefix", "_reader", "_settled", "_sniffed",
-        "done", "facts",
+        "_collector", "_decoder", "_enough", "_head", "_kinds", "_label", "_parts", "_prefix", "_reader", "_settled",
+        "_sniffed", "_stopped", "_taken", "_until", "done", "facts",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - each is a fact of its own; the policy names them
@@ -61,6 +64,7 @@ class BodyReader:
         *,
         object_name: str | None = None,
         object_body: bool = False,
+        enough: Callable[[], bool] | None = None,
     ) -> None:
         self.facts = BodyFacts()
         self.done = not want
@@ -72,6 +76,9 @@ class BodyReader:
         self._label = Label(Form.OPAQUE)
         self._settled = True
         self._sniffed = False
+        self._enough = enough
+        self._stopped = False
+        self._taken, self._until = 0, SNIFFED
         self._reader: _Reader | None = None
         self._parts: PartsReader | None = None
         self._decoder: Decoder | None = None
@@ -92,11 +99,16 @@ class BodyReader:
         """Take the next octets of the body as sent, in any amount."""
         if not self.done and self._decoder is not None:
             self._drain(self._decoder.feed(data))
+            if self.done:
+                self._ask_if_enough()
 
     def end(self) -> None:
         """The body is complete: every fact is closed, and a body that is not complete is unreadable."""
         if not self.done and self._decoder is not None:
             self._drain(self._decoder.end())
+        self._ask_if_enough()
+        if self._stopped:
+            return
         if not self.done and not self._settled:
             self._settle(bytes(self._head))
         if self._reader is not None:
@@ -112,12 +124,11 @@ class BodyReader:
     def _drain(self, pieces: Iterator[bytes]) -> None:
         try:
             for piece in pieces:
-                if self._settled:
-                    self._take(piece)
-                else:
-                    self._head += piece
-                    if len(self._head) >= SNIFFED:
-                        self._settle(bytes(self._head))
+                at = 0
+                while at < len(piece) and not self.done:
+                    stretch = piece[at : at + self._until - self._taken]
+                    at += len(stretch)
+                    self._take_in(stretch)
                 if self.done:
                     return
         except UnreadableError as error:
@@ -126,6 +137,24 @@ class BodyReader:
             self._unreadable(error)
             self._prefix.end()
             self._update()
+
+    def _take_in(self, stretch: bytes) -> None:
+        """Decoded octets up to the next offset at which there may be enough: 1 KiB, each doubling, each 64 KiB."""
+        if self._settled:
+            self._take(stretch)
+        else:
+            self._head += stretch
+            if len(self._head) >= SNIFFED:
+                self._settle(bytes(self._head))
+        self._taken += len(stretch)
+        if self._taken == self._until:
+            self._until += min(self._until, _LONGEST_STRETCH)
+            self._ask_if_enough()
+
+    def _ask_if_enough(self) -> None:
+        if self._enough is not None and self._settled and not self._stopped:
+            self._stopped = self._enough()
+            self.done = self.done or self._stopped
 
     def _settle(self, head: bytes) -> None:
         """Label and first octets decide how the body is read."""

@@ -72,10 +72,9 @@ class Inspection:
         return self._judge(Stage.HEAD if head.has_body else Stage.END, told=Stage.HEAD)
 
     def data(self, octets: bytes) -> Verdict:
-        """Take octets of the body, any number of them."""
+        """Take octets of the body, any number of them; judged where the reader asks, however they were cut."""
         if not self.verdict.decided and self._reader is not None:
             self._reader.feed(octets)
-            return self._judge(Stage.BODY)
         return self.verdict
 
     def trailers(self, fields: Fields) -> Verdict:
@@ -90,6 +89,7 @@ class Inspection:
         if not self.verdict.decided:
             if self._reader is not None:
                 self._reader.end()
+        if not self.verdict.decided:
             self._judge(Stage.END)
         return self.verdict
 
@@ -124,6 +124,7 @@ class Inspection:
             self.policy.kinds,
             object_name=name,
             object_body=_is_object(head, claims),
+            enough=lambda: self._judge(Stage.BODY).decided,
         )
         self.subject.body = self._reader.facts
 
