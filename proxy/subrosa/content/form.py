@@ -22,7 +22,8 @@ class FormReader:
     """Gives a ``Collector`` the values of needed fields.
 
     What servers read differently makes the one field ambiguous: ``;`` before or in it, an invalid ``%`` sequence, bad
-    UTF-8, a name that only some trim. A name over 8 KiB or not UTF-8 has no reading at all: ``UnreadableError``.
+    UTF-8, a name that only some trim. A name over 8 KiB or not UTF-8 has no reading at all: ``UnreadableError``; what
+    follows a ``;`` is judged only if it is a needed name.
     With ``strict`` (a body without a label) octets that no encoder emits are BAD_SYNTAX too.
     """
 
@@ -57,7 +58,10 @@ class FormReader:
         found = _NAME_END.search(data, at, stop)
         upto = found.start() if found else stop
         if len(self._name or b"") + upto - at > MOST_NAME:
-            raise UnreadableError(Ambiguity.TOO_LARGE, "a form has a name over 8 KiB")
+            if not self._after_semicolon:
+                raise UnreadableError(Ambiguity.TOO_LARGE, "a form has a name over 8 KiB")
+            self._name, self._place = None, None
+            return at
         self._name = (self._name or b"") + data[at:upto]
         if found is None:
             return stop
@@ -84,6 +88,9 @@ class FormReader:
         try:
             text = unquote_to_bytes(decoded.replace(b"+", b" ")).decode("utf-8")
         except UnicodeDecodeError:
+            if self._after_semicolon:
+                self._place = None
+                return
             raise UnreadableError(Ambiguity.BAD_CHARSET, "a form has a name that is not utf-8") from None
         self._place = self._collector.form_place(text) if text else None
         if self._place is not None and (legacy or _BAD_PERCENT.search(name)):

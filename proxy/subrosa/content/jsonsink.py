@@ -21,15 +21,22 @@ _IN_TEXT: Final = re.compile(rf'"({_SCHEME}[^"]*+)"(?![ \t\r\n]*+:)', re.IGNOREC
 
 
 class JsonSink:
-    """Takes the values of one JSON body; a fault at one place leaves the others readable."""
+    """Takes the values of one JSON body; a fault at one place leaves the others readable.
 
-    __slots__ = ("_collector", "_references", "root", "wants_references")
+    ``naming`` are further paths whose values are put into ``names`` instead: what an object is called.
+    """
 
-    def __init__(self, collector: Collector) -> None:
+    __slots__ = ("_collector", "_naming", "_references", "names", "root", "wants_references")
+
+    def __init__(self, collector: Collector, naming: frozenset[str] = frozenset()) -> None:
         want = collector.want
         self._collector = collector
+        self._naming = naming
+        self.names: list[str] = []
         self._references: set[str] = set(collector.facts.references)
-        self.root = compile_paths(want.json, [c.path for c in collector.tags.json] if want.tags else ())
+        self.root = compile_paths(
+            want.json | naming, [c.path for c in collector.tags.json] if want.tags else ()
+        )
         self.wants_references = want.references
 
     def value(self, here: Position, path: str, key: str, text: str) -> None:
@@ -42,7 +49,9 @@ class JsonSink:
             return
         values = self._collector.facts.json
         for place in here.wanted:
-            if not self._collector.add_value(values, place, text):
+            if place in self._naming:
+                self.names.append(text)
+            if place in self._collector.want.json and not self._collector.add_value(values, place, text):
                 self._collector.ambiguous("json:" + place, Ambiguity.TOO_LARGE)
         if here.carrier:
             try:

@@ -12,6 +12,9 @@ from subrosa.facts.fields import parse_content_disposition, parse_content_type
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+_BLANK: Final = b" \t\r\n"
+_NAMING: Final = frozenset({"name", "title"})
+"""What Google Cloud Storage and Google Drive call an object in its metadata."""
 
 
 class PartsReader:
@@ -22,16 +25,9 @@ class PartsReader:
     """
 
     __slots__ = (
-        "_collector",
-        "_kinds",
-        "_metadata",
-        "_parser",
-        "_parts",
-        "_place",
-        "_prefix",
-        "_related",
+        "_collector", "_kinds", "_metadata", "_name", "_parser", "_parts", "_place", "_prefix", "_related", "_sink",
         "_value",
-    )
+    )  # fmt: skip
 
     def __init__(
         self, collector: Collector, kinds: KindTable, boundary: str, *, related: bool = False
@@ -41,9 +37,11 @@ class PartsReader:
         self._related = related
         self._parser = MultipartParser(boundary)
         self._parts = 0
+        self._name: str | None = None
         self._place: FormPlace | None = None
         self._value = bytearray()
         self._prefix: Prefix | None = None
+        self._sink: JsonSink | None = None
         self._metadata: JsonReader | None = None
 
     def feed(self, data: bytes) -> None:
@@ -68,13 +66,15 @@ class PartsReader:
     def _begin(self, headers: dict[str, bytes]) -> None:
         self._parts += 1
         self._value.clear()
-        name: str | None = None
-        if self._related:
-            if self._parts == 1 and _is_json(headers.get("content-type", b"")):
-                self._metadata = JsonReader(JsonSink(self._collector), one_document=True)
-        else:
-            name = self._begin_field(headers)
-        self._prefix = Prefix(self._collector, self._kinds, name)
+        if not self._related:
+            self._name = self._begin_field(headers)
+        elif self._parts == 1 and _is_json(headers.get("content-type", b"")):
+            self._begin_metadata()
+        self._prefix = Prefix(self._collector, self._kinds, self._name)
+
+    def _begin_metadata(self) -> None:
+        self._sink = JsonSink(self._collector, _NAMING)
+        self._metadata = JsonReader(self._sink, one_document=True)
 
     def _begin_field(self, headers: dict[str, bytes]) -> str | None:
         disposition = headers.get("content-disposition")
@@ -95,17 +95,30 @@ class PartsReader:
         return filename
 
     def _data(self, data: bytes) -> None:
-        if self._metadata is not None:
-            self._metadata.feed(data)
+        if self._related and self._parts == 1:
+            self._metadata_data(data)
         if self._place is not None and len(self._value) <= MOST_VALUE:
             self._value += data[: MOST_VALUE + 1]
         if self._prefix is not None:
             self._prefix.feed(data)
 
+    def _metadata_data(self, data: bytes) -> None:
+        """Metadata is JSON, whether it says so or not."""
+        start = data.lstrip(_BLANK)[:1]
+        if self._sink is None and start == b"{":
+            self._begin_metadata()
+        elif self._sink is None and start:
+            self._sink = JsonSink(self._collector)
+        if self._metadata is not None:
+            self._metadata.feed(data)
+
     def _end_part(self) -> None:
         if self._metadata is not None:
             self._metadata.end()
             self._metadata = None
+        if self._sink is not None and self._sink.names:
+            self._name = self._sink.names.pop()
+            self._collector.facts.filenames.append(self._name)
         if self._place is not None:
             if len(self._value) > MOST_VALUE:
                 self._collector.form_fault(self._place, Ambiguity.TOO_LARGE)
@@ -118,7 +131,11 @@ class PartsReader:
 
 
 def _is_json(content_type: bytes) -> bool:
-    return parse_content_type(content_type.decode("latin-1")).media_type == "application/json"
+    try:
+        kind = parse_content_type(content_type.decode("latin-1")).media_type
+    except UnreadableError:
+        return False
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def _charset_fault(content_type: bytes | None) -> Ambiguity | None:

@@ -46,8 +46,10 @@ def _unwrap(prefix: bytes, name: str | None, most: int) -> tuple[str | None, byt
 def _first_of_zip(prefix: bytes, most: int) -> tuple[str | None, bytes] | None:
     """The first local file of a zip archive (APPNOTE section 4.3.7), stored or deflated."""
     method = int.from_bytes(prefix[8:10], "little")
+    size = int.from_bytes(prefix[18:22], "little")
     name_end = _ZIP_HEADER + int.from_bytes(prefix[26:28], "little")
     data = prefix[name_end + int.from_bytes(prefix[28:30], "little") :]
+    data = data[:size] if size else data
     if method == _DEFLATED:
         data = _inflated(data, -zlib.MAX_WBITS, most)
     elif method != _STORED:
