@@ -7,7 +7,16 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from subrosa.effects.records import Record
-from subrosa.effects.secrets import HARMLESS, KNOWN, LEAST, is_public, is_secret, is_secret_name, looks_random
+from subrosa.effects.secrets import (
+    HARMLESS,
+    KNOWN,
+    LEAST,
+    has_userinfo,
+    is_public,
+    is_secret,
+    is_secret_name,
+    looks_random,
+)
 from subrosa.facts.tags import Vocabulary, canonical
 
 REDACTED = "[redacted]"
@@ -40,19 +49,39 @@ class TagWords:
 
 
 def redact(record: Record, words: TagWords) -> Record:
-    """The record as it may be written; fields that hold nothing of the client's are left as they are."""
+    """The record as it may be written; fields that hold nothing of the client's are left as they are.
+
+    Long texts and lists are cut after redaction, and say how long they were.
+    """
     clean = dict(record)
     for name, rule in _RULES.items():
         value = clean.get(name)
         if value:
-            clean[name] = rule(str(value))
+            clean[name] = _cut(rule(str(value)))
     if clean.get("path"):
-        clean["path"] = redact_path(str(clean["path"]), str(clean.get("host", "")))
+        clean["path"] = _cut(redact_path(str(clean["path"]), str(clean.get("host", ""))))
     if clean.get("tags"):
-        clean["tags"] = [_tag(tag, words) for tag in _rows(clean["tags"])]
+        clean["tags"] = _few([_tag(tag, words) for tag in _rows(clean["tags"])])
     if clean.get("checksums"):
-        clean["checksums"] = [_checksum(row) for row in _rows(clean["checksums"])]
+        clean["checksums"] = _few([_checksum(row) for row in _rows(clean["checksums"])])
     return clean
+
+
+MOST_TEXT = 4096
+MOST_ROWS = 64
+_MARK = re.compile(r"…\[\d+ chars\]")
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MOST_TEXT or _MARK.fullmatch(text, MOST_TEXT):
+        return text
+    return f"{text[:MOST_TEXT]}…[{len(text)} chars]"
+
+
+def _few(rows: list[list[str]]) -> list[list[str]]:
+    if len(rows) <= MOST_ROWS + 1:
+        return rows
+    return [*rows[:MOST_ROWS], [f"[{len(rows) - MOST_ROWS} more]"]]
 
 
 # --- queries -----------------------------------------------------------------------------------------------
@@ -81,7 +110,7 @@ def _parameter(piece: str) -> str:
 def _hides_secret(value: str) -> bool:
     return (
         (len(value) >= LEAST and KNOWN.search(value) is not None)
-        or ("@" in value and _USERINFO.search(value) is not None)
+        or has_userinfo(value)
         or ("=" in value and _PARAMETER.search(value) is not None)
     )
 
@@ -95,7 +124,6 @@ def _plain(text: str) -> str:
     return text
 
 
-_USERINFO = re.compile(r"[^\s/:@]+:[^\s/@]+@")
 _PARAMETER = re.compile(r"(?i)(?:token|secret|signature|password|api_?key|\bsig|\bkey|\bcode|\bpwd)=[^&\s]")
 
 
@@ -155,7 +183,7 @@ def _segment(segment: str) -> str:
     plain = _plain(segment)
     if is_public(plain):
         return segment
-    if is_secret(plain) or _USERINFO.search(plain):
+    if is_secret(plain) or has_userinfo(plain):
         return REDACTED
     return _MATRIX.sub(_matrix, segment)
 

@@ -23,7 +23,7 @@ HARMLESS = frozenset(
 """Parameters whose values look random and open nothing by themselves; S3's ``uploadId`` needs a signature beside it."""
 
 KNOWN = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}"  # JSON Web Token, signed or encrypted
+    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*){1,4}"  # JSON Web Token, signed or encrypted
     r"|(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z2-7]{12,}"  # AWS
     r"|AIza[0-9A-Za-z_-]{30,}|ya29\.[0-9A-Za-z_.-]{16,}|1//0[0-9A-Za-z_-]{16,}|GOCSPX-[0-9A-Za-z_-]{16,}"  # Google
     r"|sk-(?:ant-|proj-|svcacct-|or-v1-|lf-)?[0-9A-Za-z_-]{16,}|sess-[0-9A-Za-z]{16,}"  # OpenAI, Anthropic, OpenRouter
@@ -38,7 +38,7 @@ KNOWN = re.compile(
     r"|(?:AC|SK)[0-9a-f]{32}|[0-9]{8,10}:[0-9A-Za-z_-]{30,}|NRAK-[0-9A-Z]{16,}|sntrys_[0-9A-Za-z_=+/-]{16,}"
     r"|hvs\.[0-9A-Za-z_-]{16,}|AGE-SECRET-KEY-1[0-9A-Z]{16,}|-----BEGIN[A-Z ]*PRIVATE KEY-----"
 )
-"""Tokens that say by their own prefix what they are."""
+"""Tokens that say by their own prefix what they are. No part may scan the rest of a text from every position."""
 
 _LEAST_RUN = 32
 _RUN = re.compile(r"[0-9A-Za-z_+/=.~-]{32,}")
@@ -80,6 +80,17 @@ def is_secret(text: str) -> bool:
 
 LEAST = 14
 """No known form of token is shorter."""
+
+
+def has_userinfo(text: str) -> bool:
+    """Whether a user and password stand before a host in it (RFC 3986 3.2.1)."""
+    if "@" not in text:
+        return False
+    before = (piece.rpartition("@")[0] for piece in _HOSTS.split(text))
+    return any(":" in user.strip(":") for user in before)
+
+
+_HOSTS = re.compile(r"[\s/?&]")
 
 
 def is_public(segment: str) -> bool:

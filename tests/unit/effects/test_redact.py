@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from subrosa.effects.logs import scrub
 from subrosa.effects.records import decision_record, encode
 from subrosa.effects.redact import REDACTED, TagWords, redact, redact_path, redact_query
 from subrosa.facts.tags import Vocabulary
@@ -239,3 +240,52 @@ def test_the_record_given_is_left_as_it_was() -> None:
     redact(record, WORDS)
 
     assert record["query"] == "token=x"
+
+
+def test_what_is_too_long_is_cut_after_its_secrets_are_gone() -> None:
+    record = decision_record(
+        decision(
+            query="a=" + "b/" * 5_000 + "&token=x",
+            path="/" + "a/" * 5_000,
+            tags=tuple(("c", f"k{number}", "true") for number in range(1_000)),
+        ),
+        NOW,
+        1e-5,
+    )
+    clean = redact(record, WORDS)
+
+    assert len(encode(clean)) < 15_000
+    assert str(clean["path"]).endswith("/a…[10001 chars]")
+    assert encode(clean).count("936 more") == 1
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "eyJ",
+        "eyJa.",
+        "a:",
+        "a@",
+        "a:b@",
+        "hook/",
+        "SG.",
+        "-----BEGIN",
+        "/rec/a",
+        "//",
+        ";a",
+        "%25",
+        "%",
+        "`",
+        "0",
+        "=",
+        "sk-",
+    ],
+)
+def test_a_hostile_text_costs_time_in_proportion_to_its_length(piece: str) -> None:
+    text = piece * (300_000 // len(piece))
+
+    assert redact_query("a=" + text)
+    assert redact_path("/" + text)
+    assert scrub(text)
+    assert redact(decision_record(decision(tags=((text, text, text),), content_type=text), NOW, 0), WORDS)
