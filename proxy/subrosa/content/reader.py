@@ -99,8 +99,7 @@ class BodyReader:
         """Take the next octets of the body as sent, in any amount."""
         if not self.done and self._decoder is not None:
             self._drain(self._decoder.feed(data))
-            if self.done:
-                self._ask_if_enough()
+            self._ask_once_done()
 
     def end(self) -> None:
         """The body is complete: every fact is closed, and a body that is not complete is unreadable."""
@@ -135,6 +134,8 @@ class BodyReader:
             self._lose_reader()
             self._decoder = None
             self._unreadable(error)
+            if not self._settled:
+                self._prefix.feed(bytes(self._head))
             self._prefix.end()
             self._update()
 
@@ -149,6 +150,10 @@ class BodyReader:
         self._taken += len(stretch)
         if self._taken == self._until:
             self._until += min(self._until, _LONGEST_STRETCH)
+            self._ask_if_enough()
+
+    def _ask_once_done(self) -> None:
+        if self.done:
             self._ask_if_enough()
 
     def _ask_if_enough(self) -> None:
