@@ -1,7 +1,7 @@
 """Faults of rules: where, what, and what to write instead; all of them at once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import override
 
@@ -33,23 +33,6 @@ class RuleErrors(ValueError):  # noqa: N818 - it is many errors
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(set(faults)))
         super().__init__("\n".join(str(fault) for fault in self.faults))
-
-
-@dataclass(slots=True)
-class Faults:
-    """Where readers leave what they find, so that one run tells everything."""
-
-    found: list[Fault] = field(default_factory=list)
-
-    @property
-    def errors(self) -> tuple[Fault, ...]:
-        """The faults that refuse the rules."""
-        return tuple(fault for fault in self.found if not fault.warning)
-
-    @property
-    def warnings(self) -> tuple[Fault, ...]:
-        """The faults that refuse nothing, sorted."""
-        return tuple(sorted({fault for fault in self.found if fault.warning}))
 
 
 def instead(given: str, allowed: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from subrosa.loading.faults import RuleErrors
 from subrosa.loading.running import Policies, raw_head, run_case, run_kind_case, verdict_of
 from subrosa.policy.policy import Profile
 from subrosa.policy.sources import Source, Sources
-from subrosa.policy.verdict import Outcome
+from subrosa.policy.verdict import Outcome, Verdict
 from unit.loading.directories import GOOD, copied, inputs, written
 
 GOOD_CASES = load_cases(inputs())
@@ -205,3 +205,23 @@ def test_what_a_case_leaves_away_is_not_compared() -> None:
     silent = ExpectForm(spot=one.expect.spot, verdict="allow")
 
     assert run_case(POLICIES, replace(one, expect=silent)) is None
+
+
+def test_a_verdict_that_hangs_on_the_pieces_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = named("chat passes")
+    monkeypatch.setattr(
+        "subrosa.loading.running.verdict_of",
+        lambda _policy, _case, piece=0: Verdict(
+            outcome=Outcome.BLOCK if piece else Outcome.ALLOW, operation="acme.chat"
+        ),
+    )
+
+    assert str(run_case(POLICIES, one)).endswith(
+        "in pieces of 7 octets: block at connect, reason no-verdict, but whole: allow at connect, reason no-verdict"
+    )
+
+
+def test_a_host_that_is_none_is_a_refused_head() -> None:
+    one = replace(named("chat passes"), url="https://a..example/")
+
+    assert verdict_of(POLICIES(one), one).rules == ("guard.head",)

@@ -97,3 +97,27 @@ def test_a_file_too_large_to_be_rules_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(RuleErrors, match="is larger than 4194304 octets"):
         load(inputs(copied(tmp_path), user), 1)
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("tags.yaml", "rules: tags.yaml is missing in `{}`: without it no tag is read"),
+        ("destinations/acme.yaml", "rules: `{}` holds no destination: the catalogue is empty"),
+    ],
+)
+def test_a_shipped_directory_must_hold_what_makes_a_policy(file: str, told: str, tmp_path: Path) -> None:
+    rules = copied(tmp_path)
+    (rules / file).unlink()
+
+    with pytest.raises(RuleErrors) as raised:
+        load(inputs(rules), 1)
+    assert told.format(rules) in str(raised.value).splitlines()
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    user = written(tmp_path / "user", corp="rules: []\n")
+    (user / "gone.yaml").symlink_to("nowhere.yaml")
+
+    with pytest.raises(RuleErrors, match=r"gone\.yaml: cannot be read: No such file or directory"):
+        load(inputs(copied(tmp_path), user), 1)
