@@ -23,7 +23,7 @@ HARMLESS = frozenset(
 """Parameters whose values look random and open nothing by themselves; S3's ``uploadId`` needs a signature beside it."""
 
 KNOWN = re.compile(
-    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*){1,4}"  # JSON Web Token, signed or encrypted
+    r"eyJ[A-Za-z0-9_-]{8,1024}+(?:\.[A-Za-z0-9_-]*){1,4}"  # JSON Web Token, signed or encrypted
     r"|(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z2-7]{12,}"  # AWS
     r"|AIza[0-9A-Za-z_-]{30,}|ya29\.[0-9A-Za-z_.-]{16,}|1//0[0-9A-Za-z_-]{16,}|GOCSPX-[0-9A-Za-z_-]{16,}"  # Google
     r"|sk-(?:ant-|proj-|svcacct-|or-v1-|lf-)?[0-9A-Za-z_-]{16,}|sess-[0-9A-Za-z]{16,}"  # OpenAI, Anthropic, OpenRouter
