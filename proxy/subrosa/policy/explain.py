@@ -60,7 +60,7 @@ def explain(inspection: Inspection) -> Explanation:
                 claim.operation.strength.value,
                 claim.pattern.test(head, subject.body),
             )
-            for claim in subject.claims
+            for claim in subject.known
         )
     return Explanation(
         verdict=inspection.verdict,

@@ -13,15 +13,52 @@ from subrosa.policy.hostmap import HostMap, HostPattern, fits
 from subrosa.policy.operations import Claim, Operation, RequestPattern
 from subrosa.policy.purposes import TRAINING
 
-type Shelf = dict[str, list[Claim]]
+TARGET = "x-amz-target"
+"""The header that names the operation of AWS JSON services; all of a service's operations share one path."""
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The claims at one path, by method; those that need one AWS target are found by it."""
+
+    plain: dict[str, list[Claim]] = field(default_factory=dict)
+    targeted: dict[tuple[str, str], list[Claim]] = field(default_factory=dict)
+
+    def put(self, method: str, claim: Claim) -> None:
+        """Enter a claim."""
+        target = _target_of(claim.pattern)
+        if target is None:
+            self.plain.setdefault(method, []).append(claim)
+        else:
+            self.targeted.setdefault((method, target), []).append(claim)
+
+    def on(self, method: str, targets: tuple[str, ...] | None) -> Iterable[Claim]:
+        """The claims for a method and the targets that the request names; None for every target."""
+        for wanted in (method, "*"):
+            yield from self.plain.get(wanted, ())
+            if self.targeted:
+                for target in self._targets(wanted) if targets is None else targets:
+                    yield from self.targeted.get((wanted, target), ())
+
+    def _targets(self, method: str) -> tuple[str, ...]:
+        return tuple(target for known, target in self.targeted if known == method)
+
+
+def _target_of(pattern: RequestPattern) -> str | None:
+    """The one AWS target that a pattern needs, or None."""
+    for match in pattern.fields:
+        if match.place == "header" and match.name == TARGET and len(match.values) == 1 and not match.absent:
+            (value,) = match.values
+            return None if value.endswith("*") else value
+    return None
 
 
 @dataclass(slots=True)
 class _PathNode:
     literal: "dict[str, _PathNode]" = field(default_factory=dict)
     affixed: "dict[tuple[str, str], _PathNode]" = field(default_factory=dict)
-    here: Shelf = field(default_factory=dict)
-    rest: Shelf = field(default_factory=dict)
+    here: Shelf = field(default_factory=Shelf)
+    rest: Shelf = field(default_factory=Shelf)
 
     def child(self, segment: str) -> "_PathNode":
         if "{" not in segment:
@@ -68,13 +105,20 @@ class Index:
         rank = (host.rank, *weights, 0 if rest else 4, int(bool(pattern.fields)))
         shelf = place.rest if rest else place.here
         for method in pattern.methods:
-            shelf.setdefault(method, []).append(Claim(operation, pattern, rank))
+            shelf.put(method, Claim(operation, pattern, rank))
 
-    def claims(self, host: Host, method: str, path: Path) -> tuple[Claim, ...]:
-        """All claims on a request, the most specific first; empty when the catalogue knows nothing of it."""
+    def claims(
+        self, host: Host, method: str, path: Path, targets: tuple[str, ...] | None = None
+    ) -> tuple[Claim, ...]:
+        """All claims on a request, the most specific first; empty when the catalogue knows nothing of it.
+
+        ``targets`` are the values of `TARGET` that the request has: claims that need another one are left out.
+        None leaves none out.
+        """
         found: list[Claim] = []
+        folded = None if targets is None else tuple(target.strip().casefold() for target in targets)
         for tree in self._hosts.get(host):
-            _collect(tree.paths, path.folded, 0, method, found)
+            _collect(tree.paths, path.folded, 0, (method, folded), found)
         if len(found) > 1:
             found.sort(key=_rank, reverse=True)
         return tuple(found)
@@ -89,21 +133,18 @@ def _rank(claim: Claim) -> tuple[int, ...]:
     return claim.rank
 
 
-def _collect(node: _PathNode, segments: tuple[str, ...], at: int, method: str, found: list[Claim]) -> None:
-    if node.rest:
-        found += _on(node.rest, method)
+type _Asked = tuple[str, tuple[str, ...] | None]
+
+
+def _collect(node: _PathNode, segments: tuple[str, ...], at: int, asked: _Asked, found: list[Claim]) -> None:
+    found += node.rest.on(*asked)
     if at == len(segments):
-        found += _on(node.here, method)
+        found += node.here.on(*asked)
         return
     segment = segments[at]
     literal = node.literal.get(segment)
     if literal is not None:
-        _collect(literal, segments, at + 1, method, found)
+        _collect(literal, segments, at + 1, asked, found)
     for (before, after), child in node.affixed.items():
         if fits(segment, before, after):
-            _collect(child, segments, at + 1, method, found)
-
-
-def _on(shelf: Shelf, method: str) -> Iterable[Claim]:
-    yield from shelf.get(method, ())
-    yield from shelf.get("*", ())
+            _collect(child, segments, at + 1, asked, found)

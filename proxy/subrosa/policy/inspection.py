@@ -8,7 +8,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 from dataclasses import replace
 
 from subrosa.content.reader import BodyReader
-from subrosa.facts.body import NO_BODY, BodyFacts, Want, unreadable_body
+from subrosa.facts.body import NO_BODY, Want, unreadable_body
 from subrosa.facts.fields import Fields, parse_codings
 from subrosa.facts.paths import Query
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
@@ -16,11 +16,12 @@ from subrosa.facts.stage import Stage
 from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.policy.decide import decide
+from subrosa.policy.index import TARGET
 from subrosa.policy.operations import Claim, wanted_fields
 from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Carries
 from subrosa.policy.sources import Source
-from subrosa.policy.subject import Subject
+from subrosa.policy.subject import NOTHING_READ, Subject
 from subrosa.policy.verdict import Outcome, Verdict
 
 
@@ -58,7 +59,9 @@ class Inspection:
         subject.facts = TransferFacts(
             connect=known.connect, tls=known.tls, head=head, asserted=known.asserted
         )
-        subject.claims = policy.index.claims(head.authority.host, head.method, head.path)
+        subject.claim(
+            policy.index.claims(head.authority.host, head.method, head.path, head.fields.get_all(TARGET))
+        )
         tags, fault = policy.tags.head_tags(head.fields, head.query)
         subject.head_tags, subject.head_tag_fault = tuple(tags), fault
         name = head.path.segments[-1] if head.path.segments else ""
@@ -86,9 +89,8 @@ class Inspection:
 
     def end(self) -> Verdict:
         """The body is complete: every fact is settled, so the verdict is too."""
-        if not self.verdict.decided:
-            if self._reader is not None:
-                self._reader.end()
+        if not self.verdict.decided and self._reader is not None:
+            self._reader.end()
         if not self.verdict.decided:
             self._judge(Stage.END)
         return self.verdict
@@ -143,12 +145,9 @@ class Inspection:
 
 def _is_object(head: RequestHead, claims: tuple[Claim, ...]) -> bool:
     """Whether the head settles on an operation that stores its body; where a field of the body may decide, not."""
-    nothing_read = BodyFacts()
-    for claim in claims:
-        value = claim.pattern.test(head, nothing_read)
-        if value is not Ternary.FALSE:
-            return value is Ternary.TRUE and claim.operation.object_body
-    return False
+    if not claims or not claims[0].operation.object_body:
+        return False
+    return claims[0].pattern.test(head, NOTHING_READ) is Ternary.TRUE
 
 
 _NO_QUERY = Query.parse(None)

@@ -16,7 +16,10 @@ from subrosa.policy.sources import Source
 
 @dataclass(slots=True)
 class Subject:
-    """Facts of one transfer; ``claims`` and ``head_tags`` are filled when the head is known."""
+    """Facts of one transfer; ``claims`` and ``head_tags`` are filled when the head is known.
+
+    ``claims`` are those that the head leaves possible, ``known`` all that the index gave.
+    """
 
     facts: TransferFacts
     source: Source
@@ -24,6 +27,7 @@ class Subject:
     guarded: GuardedStores
     asserted: frozenset[str] = frozenset()
     claims: tuple[Claim, ...] = ()
+    known: tuple[Claim, ...] = ()
     head_tags: tuple[Tag, ...] = ()
     head_tag_fault: Ambiguity | None = None
     head_kinds: tuple[KindFound, ...] = ()
@@ -123,6 +127,16 @@ class Subject:
             return Ternary.FALSE
         return self.claimed(lambda operation: operation.carries is Carries.REFERENCE)
 
+    def claim(self, known: tuple[Claim, ...]) -> None:
+        """Take the claims on the head; what it already contradicts can never match again, so it is asked once."""
+        head = self.facts.head
+        self.known = known
+        self.claims = known
+        if head is not None and any(claim.pattern.fields for claim in known):
+            self.claims = tuple(
+                claim for claim in known if claim.pattern.test(head, NOTHING_READ) is not Ternary.FALSE
+            )
+
     # --- how claims are judged -----------------------------------------------------------------------------
 
     def claimed(
@@ -195,6 +209,8 @@ def _both(first: Ternary, second: Ternary) -> Ternary:
     return max(first, second)
 
 
+NOTHING_READ = BodyFacts()
+"""A body of which nothing is known yet; only ever read."""
 _NO_MEANING: frozenset[TagMeaning] = frozenset()
 _SAYS_CONTENT = frozenset({TagMeaning.CONTENT, TagMeaning.PROTECTED})
 _CARRIED = frozenset({Carries.REFERENCE, Carries.QUERY, Carries.TOKEN})
