@@ -2,8 +2,8 @@
 
 import pytest
 
-from helpers import inspect, operation, policy
 from helpers import head as request_head
+from helpers import inspect, operation, policy
 from subrosa.facts.stage import Stage
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.purposes import Purpose

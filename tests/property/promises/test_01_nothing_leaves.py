@@ -1,0 +1,81 @@
+"""Promise 1. Nothing leaves before the verdict."""
+
+from typing import override
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from property.seeds import CASES, Transfer, judge, policy_for
+from property.strategies import splits, transfers
+from subrosa.facts.stage import Stage
+from subrosa.loading.running import inspect
+from subrosa.policy.inspection import Inspection
+from subrosa.policy.verdict import Outcome, Verdict
+
+
+class Patient(Inspection):
+    """Judges only what is wholly known: what an early verdict must agree with."""
+
+    @override
+    def _judge(self, stage: Stage, *, told: Stage | None = None) -> Verdict:
+        if stage is Stage.END:
+            return super()._judge(stage, told=told)
+        self.verdict = Verdict(outcome=Outcome.UNDECIDED)
+        return self.verdict
+
+
+def in_hindsight(transfer: Transfer) -> Verdict:
+    """The verdict of one who reads everything before judging anything."""
+    inspection, verdict = inspect(policy_for(transfer), transfer)
+    if inspection is None or inspection.subject.facts.head is None:
+        return verdict
+    patient = Patient(inspection.policy, inspection.subject.facts.connect, inspection.subject.facts.tls)
+    patient.head(inspection.subject.facts.head)
+    patient.data(transfer.body)
+    return patient.end()
+
+
+class Lane:
+    """A lane as every lane works: it holds what comes, and dials and forwards only after an allow."""
+
+    def __init__(self) -> None:
+        self.dialled = False
+        self.held = b""
+        self.forwarded = b""
+
+    def take(self, verdict: Verdict, octets: bytes = b"") -> None:
+        """One step: octets that came, and what the inspection says after them."""
+        self.held += octets
+        if verdict.allows:
+            self.dialled = True
+            self.forwarded += self.held
+            self.held = b""
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_promise_01_nothing_leaves_before_the_verdict(data: st.DataObject) -> None:
+    transfer = data.draw(transfers)
+    pieces = data.draw(splits(transfer.body))
+    final = in_hindsight(transfer)
+    lane = Lane()
+    inspection, verdict = inspect(policy_for(transfer), transfer)
+    lane.take(verdict)
+    if inspection is not None:
+        for piece in pieces:
+            lane.take(inspection.data(piece), piece)
+            assert final.allows or not lane.dialled
+        lane.take(inspection.end())
+
+    assert lane.dialled is final.allows
+    assert lane.forwarded == (transfer.body if final.allows else b"")
+
+
+@settings(max_examples=100)
+@given(st.sampled_from([case for case in CASES if judge(case).verdict.stage is Stage.HEAD]))
+def test_promise_01_what_the_head_decides_needs_no_octet_of_the_body(transfer: Transfer) -> None:
+    inspection, verdict = inspect(policy_for(transfer), transfer)
+
+    assert verdict.decided
+    assert inspection is None or not inspection.wants_body
+    assert verdict.outcome.value == transfer.expected
