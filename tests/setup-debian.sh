@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # command=package
-needs=(curl=curl git=git node=nodejs npm=npm openssl=openssl promtool=prometheus)
+needs=(curl=curl git=git iptables=iptables node=nodejs npm=npm openssl=openssl promtool=prometheus)
 
 missing_commands=() missing_packages=()
 for need in "${needs[@]}"; do

@@ -66,6 +66,16 @@ def test_a_recording_and_a_summary_go_to_slack(
     assert RECORDING.read_bytes() in providers.last("files.slack.com").body
 
 
+def test_a_recording_is_transcribed_by_a_vendor_that_is_told_not_to_train(
+    web: httpx.Client, gateway: Gateway, places: Places, providers: Providers
+) -> None:
+    url = f"{places['api.deepgram.com'].origin}/v1/listen?model=nova-3&mip_opt_out=true"
+    with gateway.watching("api.deepgram.com") as trial:
+        sent = web.post(url, content=RECORDING.read_bytes(), headers={"Content-Type": "video/mp4"})
+    assert sent.is_success
+    assert trial.allowed()[0]["operation"].startswith("deepgram.")
+
+
 def test_an_error_report_goes_to_sentry(
     web: httpx.Client, gateway: Gateway, places: Places, providers: Providers
 ) -> None:

@@ -8,7 +8,7 @@ from live.sdk.namespace import needs_mounts
 from live.sdk.places import Places
 from live.sdk.process import Gateway
 
-HOST = "sink.example.com"
+HOST, FILES = "sink.example.com", "api.openai.com"
 
 
 @needs_mounts
@@ -37,15 +37,29 @@ def test_content_is_refused_while_its_record_cannot_be_kept(
                 pass
         except OSError:
             pass
-    for _record in range(16):  # the rest of the record file's own page takes a few more
-        with gateway.watching(HOST) as trial:
-            answer = curl("--data-binary", "a meeting", url, env=env)
-        if answer.status != 200:
-            break
+    # the rest of the record file's own page takes a few more
+    records = 0
+    while upload() == 200:
+        records += 1
+        assert records < 16
+    with gateway.watching(HOST) as trial:
+        answer = curl("--data-binary", "a meeting", url, env=env)
     assert answer.status == 503
     assert answer.problem["reason"] == "evidence"
     assert (trial.connections, trial.octets) == (0, 0)
     assert gateway.metric("subrosa_fail_closed_total", cause="evidence") >= 1
     assert gateway.metric("subrosa_evidence_failures_total") >= 1
+    assert "evidence" in gateway.get("/readyz")[1]
+    large = tmp_path / "large.vtt"
+    large.write_bytes(bytes(2 << 20))
+    form = ("--form", f"file=@{large}", "--form", "purpose=assistants")
+    with gateway.watching(FILES) as trial:
+        answer = curl(*form, f"{places[FILES].origin}/v1/files", env=env)
+    assert (answer.status, answer.problem["reason"]) == (413, "limit"), answer.body
+    assert "no space left on device" in answer.problem["detail"]
+    assert (trial.connections, trial.octets) == (0, 0)
+    assert gateway.metric("subrosa_held_bytes") == 0
     filler.unlink()
+    answer = curl(*form, f"{places[FILES].origin}/v1/files", env=env)
+    assert answer.status == 200, answer.body
     assert upload() == 200

@@ -51,7 +51,7 @@ def stored(direct: Any, key: str) -> str:
 def test_a_recording_put_with_trailing_checksum_arrives_as_it_was(
     s3: Any, direct: Any, gateway: Gateway
 ) -> None:
-    with gateway.watching(BUCKET) as trial:
+    with gateway.watching(BUCKET, S3) as trial:
         s3.put_object(Bucket=NAME, Key="rec/plain.mp4", Body=RECORDING, ContentType="video/mp4")
     decision = trial.decision
     assert decision["verdict"] == "allow"

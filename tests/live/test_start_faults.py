@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from live.sdk.curl import curl
+from live.sdk.namespace import needs_mounts
 from live.sdk.places import Places
 from live.sdk.process import Gateway, command
 
@@ -32,6 +33,7 @@ def started(
     *arguments: str,
     state: Path | None = None,
     settings: dict[str, Any] | None = None,
+    prefix: tuple[str, ...] = (),
 ) -> list[str]:
     """Start it on a port of ours, see it give up, and give the lines that it told."""
     port = free_port()
@@ -39,7 +41,12 @@ def started(
         work, places, state or work / "state", settings or {}, ("--listen", f"127.0.0.1:{port}", *arguments)
     )
     done = subprocess.run(
-        line, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60, check=False
+        [*prefix, *line],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode in (1, 2), done.stderr
     assert "Traceback" not in done.stderr
@@ -108,6 +115,14 @@ def test_a_port_that_is_taken_is_told(places: Places, tmp_path: Path) -> None:
 def test_a_state_directory_that_cannot_be_written_is_told(places: Places, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     one_line(started(tmp_path, places, state=tmp_path / "file/state"), str(tmp_path / "file"))
+
+
+@needs_mounts
+def test_a_state_directory_on_a_read_only_disk_is_told(places: Places, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    mounted = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o ro none {state} && exec "$0" "$@"')
+    one_line(started(tmp_path, places, state=state, prefix=mounted), str(state), "read-only")
 
 
 @pytest.mark.parametrize("content", [pytest.param(None, id="missing"), pytest.param("no PEM", id="broken")])

@@ -4,10 +4,10 @@ import json
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
+from live.sdk.answers import Providers
 from live.sdk.curl import Answer, curl
 from live.sdk.namespace import ALONE, entering, inside, needs_redirect
 from live.sdk.places import Places
@@ -101,10 +101,13 @@ def test_promise_06_a_request_in_clear_has_the_verdict_of_one_in_tls(
     assert found[0] == found[1]
 
 
-@pytest.fixture
-def redirected(places: Places, tmp_path: Path) -> Iterator[Gateway]:
+@pytest.fixture(scope="module")
+def redirected(
+    places: Places, providers: Providers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
     """A gateway in transparent mode in a network of its own, where connections to one address are redirected to it."""
-    with Gateway(tmp_path, places, "--mode", "transparent@127.0.0.1:0", prefix=ALONE) as gateway:
+    work = tmp_path_factory.mktemp("redirected")
+    with Gateway(work, places, "--mode", "transparent@127.0.0.1:0", prefix=ALONE) as gateway:
         port = gateway.listeners["transparent"].rpartition(":")[2]
         redirect = (
             "iptables", "-t", "nat", "-A", "OUTPUT", "-d", ELSEWHERE, "-p", "tcp", "-j", "REDIRECT", "--to-ports", port,
@@ -143,7 +146,7 @@ def test_promise_06_a_redirected_connection_has_the_same_verdict(
     allowed = curl(*by, "--json", "{}", f"{origin}/v1/embeddings", env=env, prefix=there)
     assert allowed.status == 200, allowed.said
     assert place.connections == before + 1
-    first, second = inside(redirected.pid, redirected.decisions)
+    first, second = inside(redirected.pid, redirected.decisions)[-2:]
     assert told(first) == REFUSED
     assert told(second)[:3] == ("allow", "allowed", [])
     assert second["operation"] == "openai.embeddings.create"

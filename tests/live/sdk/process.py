@@ -144,9 +144,15 @@ class Gateway:
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask the admin port."""
+        return self.ask("GET", path)
+
+    def ask(self, method: str, path: str, body: str = "") -> tuple[int, str]:
+        """Tell the admin port."""
         connection = http.client.HTTPConnection(self.admin, timeout=10)
         with contextlib.closing(connection):
-            connection.request("GET", path)
+            connection.request(
+                method, path, body or None, {"Content-Type": "application/json"} if body else {}
+            )
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 

@@ -55,12 +55,8 @@ class ObjectStore:
         return self
 
     def __exit__(self, *_raised: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()  # asked kindly, it waits ten seconds for idle connections; its objects are thrown away
+        self._process.wait()
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
