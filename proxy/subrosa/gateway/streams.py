@@ -36,7 +36,7 @@ from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead, WhenDrained
-from subrosa.gateway.transfer import head_refusal
+from subrosa.policy.guards import head_refusal
 from subrosa.policy.verdict import Reason, Verdict, refusal
 
 _SWITCHING = 101

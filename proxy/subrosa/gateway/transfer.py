@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from subrosa.facts.head import HeadError, HeadFault, RawHead
+from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.stage import Stage
 from subrosa.gateway.limits import Limits
@@ -22,6 +22,7 @@ from subrosa.gateway.seam import Parts, Vetting
 from subrosa.gateway.shapes import ProxyError, choose_shape
 from subrosa.gateway.spool import Spool, SpoolBudget, SpoolError
 from subrosa.policy.decision import Decision, decision_of
+from subrosa.policy.guards import head_refusal
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Outcome, Reason, Verdict, refusal
 
@@ -59,20 +60,6 @@ class FailedError(Exception):
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
-
-
-_HEAD_RULES = {
-    HeadFault.AUTHORITY_MISMATCH: (Reason.AUTHORITY, "guard.authority-mismatch"),
-    HeadFault.UPGRADE: (Reason.PROTOCOL, "guard.protocol"),
-    HeadFault.FRAMING: (Reason.HEAD, "guard.framing"),
-    HeadFault.TRAILER: (Reason.HEAD, "guard.framing"),
-}
-
-
-def head_refusal(fault: HeadError, stage: Stage = Stage.HEAD) -> Verdict:
-    """The refusal that a head or trailer section without a single reading gets."""
-    reason, rule = _HEAD_RULES.get(fault.reason_code, (Reason.HEAD, "guard.head"))
-    return refusal(reason, rule, stage, fault.detail, status=fault.status)
 
 
 class Transfer:

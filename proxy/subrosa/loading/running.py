@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Protocol, override
 
 from subrosa.facts.body import KindFound
-from subrosa.facts.head import HeadError, HeadFault, RawHead, check_head
+from subrosa.facts.head import HeadError, RawHead, check_head
 from subrosa.facts.hosts import Authority
 from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.stage import Stage
@@ -14,6 +14,7 @@ from subrosa.facts.unreadable import UnreadableError
 from subrosa.loading.cases import Case, KindCase, Lines
 from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.policy import load
+from subrosa.policy.guards import head_refusal
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.policy import Policy, Profile
 from subrosa.policy.sources import Source, Sources
@@ -21,14 +22,6 @@ from subrosa.policy.verdict import Reason, Verdict, refusal
 
 PIECE = 7
 """Octets of a piece in the second run; small and odd, so that every boundary is cut somewhere."""
-_HEAD_RULES = {
-    HeadFault.AUTHORITY_MISMATCH: (Reason.AUTHORITY, "guard.authority-mismatch"),
-    HeadFault.UPGRADE: (Reason.PROTOCOL, "guard.protocol"),
-    HeadFault.FRAMING: (Reason.HEAD, "guard.framing"),
-    HeadFault.TRAILER: (Reason.HEAD, "guard.framing"),
-}
-_HEAD = (Reason.HEAD, "guard.head")
-"""How the gateway tells a head that the head check refuses."""
 
 type PolicyFor = Callable[[Case], Policy]
 
@@ -124,10 +117,9 @@ def inspect(policy: Policy, case: Sent) -> tuple[Inspection | None, Verdict]:
         authority, raw = raw_head(case)
         head: RequestHead = check_head(raw)
     except HeadError as error:
-        reason, rule = _HEAD_RULES.get(error.reason_code, _HEAD)
-        return None, refusal(reason, rule, Stage.HEAD, error.detail, status=error.status)
+        return None, head_refusal(error)
     except UnreadableError as error:
-        return None, refusal(*_HEAD, Stage.HEAD, error.detail)
+        return None, refusal(Reason.HEAD, "guard.head", Stage.HEAD, error.detail)
     client = ClientFacts(listener="explicit:8080", address=ip_address("127.0.0.1"))
     tls = TlsFacts(sni=raw.sni) if raw.tls else None
     inspection = Inspection(policy, ConnectFacts(client=client, target=authority if raw.tls else None), tls)
