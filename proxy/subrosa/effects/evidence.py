@@ -70,6 +70,7 @@ class Evidence:
         self._probe: asyncio.TimerHandle | None = None
         self._pending = 0
         self._closed = False
+        self._stuck = False
         self.fault = ""
         """What the last batch failed with; empty while evidence is written."""
         self._thread = threading.Thread(target=self._write, name="evidence", daemon=True)
@@ -78,13 +79,12 @@ class Evidence:
     def append(self, line: str, *, durable: bool) -> asyncio.Future[None] | None:
         """Take one encoded record; give what to await where it has to be durable.
 
-        Raises EvidenceError when the store is closed or full of records that wait; the future raises it when
-        the record could not be written.
+        Raises EvidenceError when the store is closed, hangs, or is full of records that wait; the future raises
+        it when the record could not be written.
         """
-        if self._closed or self._pending >= MOST_PENDING:
-            self._tell(Told(1, "the evidence store is closed" if self._closed else "too many records wait"))
-            msg = "the evidence store takes no records"
-            raise EvidenceError(msg)
+        if refused := self._refuses():
+            self._tell(Told(1, refused))
+            raise EvidenceError(refused)
         self._pending += 1
         batch = self._arriving
         if batch is None:
@@ -114,6 +114,14 @@ class Evidence:
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join, self._patience)
 
+    def _refuses(self) -> str:
+        """Why the store takes no records; empty where it does."""
+        if self._closed:
+            return "the evidence store is closed"
+        if self._stuck:
+            return self.fault
+        return "too many evidence records wait" if self._pending >= MOST_PENDING else ""
+
     # --- on the loop ---------------------------------------------------------------------------------------
 
     def _hand_over(self) -> None:
@@ -129,7 +137,12 @@ class Evidence:
 
     def _expire(self, batch: _Batch) -> None:
         if batch.settle():
+            self._stuck = True
             self._settle(batch, f"evidence was not written within {self._patience:g} s")
+
+    def _heard(self, batch: _Batch, fault: str) -> None:
+        self._stuck = False
+        self._settle(batch, fault)
 
     def _settle(self, batch: _Batch, fault: str) -> None:
         self._pending -= len(batch.lines)
@@ -163,15 +176,15 @@ class Evidence:
                 fault = ""
             except Exception as error:  # noqa: BLE001 - whatever fails here, the waiting transfers must hear of it
                 fault = str(error) or type(error).__name__
-            if batch.settle():
-                self._report(batch, fault)
-            elif not fault:
-                self._segments.take_back()
-                self._report(_Batch(), "")
+            if not batch.settle():
+                if not fault:
+                    self._segments.take_back()
+                batch = _Batch()  # nobody waits for that one any more; this only tells that the disk answers
+            self._report(batch, fault)
         self._segments.close()
 
     def _report(self, batch: _Batch, fault: str) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._settle, batch, fault)
+            self._loop.call_soon_threadsafe(self._heard, batch, fault)
         except RuntimeError:  # the loop is gone, and with it everyone who waited
             return

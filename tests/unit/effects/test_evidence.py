@@ -187,6 +187,8 @@ async def test_a_disk_that_hangs_is_a_disk_that_fails_and_leaves_no_record_of_th
     took = time.perf_counter() - began
     assert lost == [True, True]
     assert took < 5
+    with pytest.raises(EvidenceError, match=r"evidence was not written within 0\.05 s"):
+        store.evidence.append(line("at once"), durable=True)
     disk.go.set()
     await until(lambda: store.evidence.fault == "")
     await store.append("c")
@@ -207,7 +209,7 @@ async def test_memory_is_bounded_while_the_disk_hangs(
         store.evidence.append(line("more"), durable=False)
     await store.evidence.close()
 
-    assert store.told[0] == Told(1, "too many records wait")
+    assert store.told[0] == Told(1, "too many evidence records wait")
 
 
 @pytest.mark.asyncio

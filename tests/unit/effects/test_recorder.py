@@ -11,6 +11,7 @@ from helpers import policy
 from subrosa.effects.evidence import Told
 from subrosa.effects.recorder import Recorder
 from subrosa.effects.segments import read_segments
+from subrosa.gateway import ports
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from telling import ALLOW, BLOCK, NOW, OBSERVED, Lines, Shelf, decision, metrics, outcome
 
@@ -30,6 +31,12 @@ class Kit:
 
     def kept(self) -> list[dict[str, object]]:
         return [json.loads(line) for line, _ in self.shelf.lines]
+
+
+def test_it_is_what_the_gateway_asks_for() -> None:
+    port: ports.Recorder = Kit().recorder
+
+    assert port is not None
 
 
 def transfers(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
