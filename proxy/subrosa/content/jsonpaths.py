@@ -1,6 +1,7 @@
 """Dotted paths as one automaton: where in a document something is needed, and what is needed below."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 ANY_KEY: Final = "*"
@@ -82,14 +83,15 @@ class Position:
         return Position(nodes) if nodes else None
 
 
-def compile_paths(wanted: Iterable[str], carriers: Iterable[str] = ()) -> Position | None:
+@lru_cache(maxsize=256)
+def compile_paths(wanted: frozenset[str], carriers: tuple[str, ...] = ()) -> Position | None:
     """The position of the root of a document, or None when nothing is needed.
 
     A path is keys joined by dots, in lower case; ``*`` stands for any one key, a ``[]`` after a key for any index:
     ``messages[].role``, ``metadata.*``, ``[].id``.
     """
     root = _Node()
-    for path in wanted:
+    for path in sorted(wanted):
         _grow(root, path).wanted = path
     for path in carriers:
         _grow(root, path).carrier = True

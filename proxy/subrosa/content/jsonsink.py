@@ -34,9 +34,8 @@ class JsonSink:
         self._naming = naming
         self.names: list[str] = []
         self._references: set[str] = set(collector.facts.references)
-        self.root = compile_paths(
-            want.json | naming, [c.path for c in collector.tags.json] if want.tags else ()
-        )
+        carriers = tuple(carrier.path for carrier in collector.tags.json) if want.tags else ()
+        self.root = compile_paths(want.json | naming, carriers)
         self.wants_references = want.references
 
     def value(self, here: Position, path: str, key: str, text: str) -> None:

@@ -44,7 +44,7 @@ class Pattern(Protocol):
 class KindTable:
     """Recognisers compiled once; raises ValueError for an id given twice, a pattern re2 refuses, or no evidence."""
 
-    __slots__ = ("_any_name", "_by_content", "_by_name")
+    __slots__ = ("_any_name", "_any_text", "_by_content", "_by_name")
 
     def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
         known: dict[str, Recogniser] = {}
@@ -62,8 +62,8 @@ class KindTable:
             if one.magic or one.text:
                 by_content.append((one.magic, _compiled(one.id, one.text) if one.text else None, found))
         self._by_name = tuple(by_name)
-        every = "|".join(f"(?:{name})" for one in known.values() for name in one.names)
-        self._any_name = _compiled("all names", every) if every else None
+        self._any_name = _any_of(name for one in known.values() for name in one.names)
+        self._any_text = _any_of(one.text for one in known.values() if one.text)
         self._by_content = tuple(by_content)
 
     def by_name(self, name: str) -> list[KindFound]:
@@ -78,12 +78,20 @@ class KindTable:
         prefix = prefix[:PREFIX]
         text = as_text(prefix)
         octets = None if text is None else text.encode()
+        if octets is not None and (self._any_text is None or not self._any_text.search(octets)):
+            octets = None
         return [
             found
             for magic, pattern, found in self._by_content
             if all(prefix.startswith(sign, at) for at, sign in magic)
             and (pattern is None or (octets is not None and pattern.search(octets)))
         ]
+
+
+def _any_of(patterns: Iterable[str]) -> Pattern | None:
+    """One pattern that is found where any of these is: most of what passes is ruled out by one search."""
+    every = "|".join(f"(?:{pattern})" for pattern in patterns)
+    return _compiled("all", every) if every else None
 
 
 def _compiled(owner: str, pattern: str) -> Pattern:
