@@ -6,6 +6,9 @@ Grammar (Amazon S3 API, "Signature calculations: transferring a payload in multi
     body     = *chunk last-chunk *( name ":" value CRLF ) CRLF
     chunk    = 1*16HEXDIG [ ";" extension ] CRLF data CRLF
     last     = 1*"0" [ ";" extension ] CRLF
+
+minio-go ends its trailers with LF, then CRLF, and only then signs them (request-signature-streaming.go,
+addSignedTrailer). Nothing of the payload hangs on that, so it is read.
 """
 
 import re
@@ -30,7 +33,7 @@ class AwsChunked:
     for a trailer section over 8 KiB, TRUNCATED by ``end`` when the closing line has not come.
     """
 
-    __slots__ = ("_left", "_line", "_size", "_step", "trailers")
+    __slots__ = ("_left", "_line", "_size", "_step", "_unsigned", "trailers")
 
     def __init__(self) -> None:
         self.trailers: list[tuple[str, str]] = []
@@ -38,6 +41,7 @@ class AwsChunked:
         self._line = b""
         self._left = 0
         self._size = 0
+        self._unsigned = False
 
     @property
     def finished(self) -> bool:
@@ -77,9 +81,13 @@ class AwsChunked:
         if stop < 0:
             return len(data)
         line, self._line = self._line, b""
-        if not line.endswith(b"\r\n"):
+        if line.endswith(b"\r\n"):
+            self._step(line[:-2])
+        elif self._step == self._trailer_line:
+            self._unsigned = True
+            self._step(line[:-1])
+        else:
             raise UnreadableError(Ambiguity.BAD_ENCODING, "a line of `aws-chunked` ends without CR")
-        self._step(line[:-2])
         return stop + 1
 
     def _room(self) -> int:
@@ -106,7 +114,7 @@ class AwsChunked:
 
     def _trailer_line(self, line: bytes) -> None:
         if not line:
-            self._step = self._nothing_more
+            self._step, self._unsigned = self._trailer_line if self._unsigned else self._nothing_more, False
             return
         found = _TRAILER_LINE.fullmatch(line)
         if found is None:

@@ -49,6 +49,14 @@ def test_trailers_are_kept_in_order_with_lower_case_names() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [1, 1 << 20], ids=["octet by octet", "in one piece"])
+def test_what_minio_go_sends_after_the_last_chunk(size: int) -> None:
+    trailers = b"x-amz-checksum-crc32c:wdBDMA==\n\r\nx-amz-trailer-signature:" + b"a" * 64 + b"\r\n"
+    data, found = unframed(aws_chunked(DATA, signed=True, trailers=trailers), size)
+    assert data == DATA
+    assert [name for name, _ in found] == ["x-amz-checksum-crc32c", "x-amz-trailer-signature"]
+
+
 def test_what_boto3_sends_begins_with_the_octets_of_the_object() -> None:
     _, codings, body = captured("s3_put_tls.http")
     data, trailers = unframed(body)
@@ -83,6 +91,8 @@ def test_nothing_at_all_may_be_framed() -> None:
             b"0;" + b"x" * 257 + b"\r\n\r\n", Ambiguity.BAD_ENCODING, id="an extension over 256 octets"
         ),
         pytest.param(b"0;a\rb\r\n\r\n", Ambiguity.BAD_ENCODING, id="CR in an extension"),
+        pytest.param(b"0\r\na:b\n", Ambiguity.TRUNCATED, id="a trailer that ends with LF, and nothing more"),
+        pytest.param(b"0\r\na:b\n\r\n", Ambiguity.TRUNCATED, id="a trailer that ends with LF, unsigned"),
         pytest.param(b"0\r\n\r\nmore", Ambiguity.BAD_ENCODING, id="something after the end"),
         pytest.param(b"0\r\n\r\n\r\n", Ambiguity.BAD_ENCODING, id="a line after the end"),
         pytest.param(b"0\r\nno colon\r\n\r\n", Ambiguity.BAD_ENCODING, id="a trailer without a colon"),
