@@ -1,7 +1,6 @@
 """Opening one connection upstream: vetted, at exactly the vetted addresses, in bounded time."""
 
 import asyncio
-from contextlib import suppress
 
 from mitmproxy.connection import Server
 
@@ -71,9 +70,3 @@ async def _vetted(session: Session, authority: Authority, server: Server) -> lis
 def _authority(server: Server) -> Authority:
     address = known(server.address)
     return Authority(Host.parse(f"[{address[0]}]" if ":" in address[0] else address[0]), address[1])
-
-
-def close_quietly(writer: asyncio.StreamWriter) -> None:
-    """Close, whatever state it is in."""
-    with suppress(OSError, RuntimeError):
-        writer.close()

@@ -275,7 +275,7 @@ def _top_layer(context: Context, session: Session) -> layer.Layer:
 def _bind(listener: Listener) -> _Bound:
     mode = ProxyMode.parse(_MODES.get(listener.kind, listener.mode))
     family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY by it
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((listener.host, listener.port))

@@ -21,7 +21,8 @@ from mitmproxy.proxy.layer import CommandGenerator, Layer
 from mitmproxy.proxy.layers.http._hooks import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from subrosa.gateway.dial import DialFailed, close_quietly, dial
+from subrosa.gateway.corked import Corked
+from subrosa.gateway.dial import DialFailed, dial
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import TRANSFER, WhenDrained
@@ -108,9 +109,10 @@ class GatewayHandler(server.LiveConnectionHandler):
         options: "Options",
         mode: ProxyMode,
     ) -> None:
-        super().__init__(*streams, options, mode)
+        self._dirty: list[Corked] = []
+        reader, writer = streams
+        super().__init__(reader, Corked(writer, self._dirty.append), options, mode)  # type: ignore[arg-type]
         self.master = master
-        self._closed = False
 
     # --- closing -------------------------------------------------------------------------------------------
 
@@ -132,8 +134,8 @@ class GatewayHandler(server.LiveConnectionHandler):
         """Close everything now, on purpose."""
         self.session.ended_by = "gateway"
         for io in list(self.transports.values()):
-            if isinstance(io.writer, asyncio.StreamWriter):
-                io.writer.transport.abort()
+            if (writer := _writer(io)) is not None:
+                writer.transport.abort()
         io = self.transports.get(self.client, server.ConnectionIO())
         if io.handler is not None:
             io.handler.cancel("cut")
@@ -147,8 +149,9 @@ class GatewayHandler(server.LiveConnectionHandler):
         io = self.transports.get(connection)
         super().close_connection(connection, half_close)
         # mitmproxy relies on its task seeing the cancellation at the right place, else the socket stays open
-        if not half_close and io is not None and isinstance(io.writer, asyncio.StreamWriter):
-            close_quietly(io.writer)
+        writer = _writer(io)
+        if not half_close and writer is not None:
+            writer.close()
         self.session.moved(connection)
 
     @override
@@ -228,9 +231,17 @@ class GatewayHandler(server.LiveConnectionHandler):
         upstream.state = ConnectionState.OPEN
         upstream.peername = writer.get_extra_info("peername")
         upstream.sockname = writer.get_extra_info("sockname")
-        self.transports[upstream] = server.ConnectionIO(asyncio.current_task(), reader, writer)
+        corked = Corked(writer, self._dirty.append)
+        self.transports[upstream] = server.ConnectionIO(asyncio.current_task(), reader, corked)  # type: ignore[arg-type]
         await self.server_event(events.OpenConnectionCompleted(command, None))
         await self.handle_connection(upstream)
+
+    @override
+    async def server_event(self, event: events.Event) -> None:
+        await super().server_event(event)
+        dirty, self._dirty[:] = list(self._dirty), ()
+        for writer in dirty:
+            writer.flush()
 
     @override
     async def handle_connection(self, connection: Connection) -> None:
@@ -273,19 +284,17 @@ class GatewayHandler(server.LiveConnectionHandler):
         low = self.session.shared.limits.backlog // 2
         connection = request.connection
         while self.session.backlog(connection, request.stream_id) > low:
-            io = self.transports.get(connection)
-            if io is None or not isinstance(io.writer, asyncio.StreamWriter) or io.writer.is_closing():
+            writer = _writer(self.transports.get(connection))
+            if writer is None or writer.is_closing():
                 return
-            await io.writer.drain()
+            await writer.drain()
             if self.session.backlog(connection, request.stream_id) > low:
                 await self.session.movement(connection)
 
     def unwritten(self, connection: Connection) -> int:
         """Octets that wait in the socket's buffer."""
-        io = self.transports.get(connection)
-        if io is None or not isinstance(io.writer, asyncio.StreamWriter):
-            return 0
-        return io.writer.transport.get_write_buffer_size()
+        writer = _writer(self.transports.get(connection))
+        return writer.unwritten if writer is not None else 0
 
     async def serve(self) -> None:
         """The whole life of the connection."""
@@ -294,3 +303,9 @@ class GatewayHandler(server.LiveConnectionHandler):
                 await self.handle_client()
         finally:
             self.session.close()
+
+
+def _writer(io: server.ConnectionIO | None) -> Corked | None:
+    """Our writer of a connection that is open."""
+    writer: object = io.writer if io is not None else None
+    return writer if isinstance(writer, Corked) else None
