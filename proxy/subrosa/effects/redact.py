@@ -36,6 +36,7 @@ class TagWords:
             vocabulary.bare,
             vocabulary.purpose_keys,
             vocabulary.companions,
+            vocabulary.naming_keys,
             vocabulary.protected,
             vocabulary.content_keys,
             vocabulary.content_values,

@@ -44,13 +44,16 @@ class Vocabulary:
     entries (``train-ai=y``) are composites, where ``y``, ``yes``, ``true``, ``1`` and ``on`` are one value.
     ``protected``: the same for terms that forbid training (``noai``, ``train-ai=n``, ``tdm-reservation=1``).
     ``bare``: words that say training only under one of ``purpose_keys`` and beside a word of ``companions`` in
-    another tag. ``content_keys`` with ``content_values``: tags that say meeting content.
+    another tag. ``naming_keys``: keys that name a thing (``title``, ``topic``) and state no purpose: what stands under
+    them is a hint at most, for a talk may be about training. ``content_keys`` with ``content_values``: tags that say
+    meeting content.
     """
 
     compound: frozenset[str] = frozenset()
     bare: frozenset[str] = frozenset()
     purpose_keys: frozenset[str] = frozenset()
     companions: frozenset[str] = frozenset()
+    naming_keys: frozenset[str] = frozenset()
     protected: frozenset[str] = frozenset()
     content_keys: frozenset[str] = frozenset()
     content_values: frozenset[str] = frozenset()
@@ -165,6 +168,7 @@ class Dictionary:
     bare: frozenset[str]
     purpose_keys: frozenset[str]
     companions: frozenset[str]
+    naming_keys: frozenset[str]
     content_keys: frozenset[str]
     content_values: frozenset[str]
 
@@ -177,15 +181,14 @@ class Dictionary:
             frozenset(map(_squeezed, vocabulary.bare)),
             frozenset(map(_squeezed, vocabulary.purpose_keys)),
             frozenset(map(canonical, vocabulary.companions)),
+            frozenset(map(_squeezed, vocabulary.naming_keys)),
             frozenset(map(_squeezed, vocabulary.content_keys)),
             frozenset(map(_squeezed, vocabulary.content_values)),
         )
 
     def explain(self, tags: Iterable[Tag]) -> tuple[tuple[Tag, TagMeaning], ...]:
         """Which tag means what, in the order of the tags; a tag may mean more than one thing."""
-        said = [
-            (statement, self._alone(*statement.squeezed)) for tag in tags for statement in _statements(tag)
-        ]
+        said = [(statement, self._said(statement)) for tag in tags for statement in _statements(tag)]
         companions: list[_Statement] | None = None
         found: dict[tuple[Tag, TagMeaning], None] = {}
         for statement, meanings in said:
@@ -196,6 +199,13 @@ class Dictionary:
                 if any(companion is not statement for companion in companions[:2]):
                     found[statement.tag, TagMeaning.TRAINING] = None
         return tuple(found)
+
+    def _said(self, statement: _Statement) -> list[TagMeaning]:
+        """What a statement means by itself; a name only hints."""
+        meanings = self._alone(*statement.squeezed)
+        if TagMeaning.TRAINING in meanings and _squeezed(statement.tag.key) in self.naming_keys:
+            return [TagMeaning.SIGNAL]
+        return meanings
 
     def _alone(self, key: str, value: str) -> list[TagMeaning]:
         """What a statement means without looking at the others."""

@@ -92,6 +92,11 @@ class VocabularyForm(Form):
     )
     purpose_keys: tuple[str, ...] = key(_TERMS, "keys under which a bare word counts", default=())
     companions: tuple[str, ...] = key(_TERMS, "words of another tag that make a bare word count", default=())
+    naming_keys: tuple[str, ...] = key(
+        _TERMS,
+        "keys that name a thing and state no purpose: a term under them only hints; shipped only",
+        default=(),
+    )
     protected: tuple[str, ...] = key(_TERMS, "terms that forbid training; `key=value` too", default=())
     content_keys: tuple[str, ...] = key(_TERMS, "keys of tags that say meeting content", default=())
     content_values: tuple[str, ...] = key(

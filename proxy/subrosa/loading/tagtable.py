@@ -30,7 +30,16 @@ type Named = tuple[str | None, str | None, TagFormat]
 """An exact name or a prefix, both in lower case, and the format."""
 
 _NEGATIONS = frozenset({"no", "non", "not", "never"})
-_LISTS = ("compound", "bare", "purpose_keys", "companions", "protected", "content_keys", "content_values")
+_LISTS = (
+    "compound",
+    "bare",
+    "purpose_keys",
+    "companions",
+    "naming_keys",
+    "protected",
+    "content_keys",
+    "content_values",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,7 @@ def build_tags(files: Iterable[TagFile], faults: list[Fault]) -> TagTable:
     words = [file.form.vocabulary for file in files if file.form.vocabulary is not None]
     for form in words:
         _check_words(form, faults)
+    _check_naming(files, faults)
     _check_protected(files, faults)
     headers = [
         row for builtin, form in carriers for row in names.take("header", form.headers, builtin=builtin)
@@ -124,6 +134,15 @@ def _check_words(form: VocabularyForm, faults: list[Fault]) -> None:
         for at, word in enumerate(words):
             if not canonical(word):
                 faults.append(form.spot.child(name).item(at).fault(f"`{word}` holds no letter or digit"))
+
+
+def _check_naming(files: tuple[TagFile, ...], faults: list[Fault]) -> None:
+    """Tell a user's naming keys: they would take the effect of every term that stands under them."""
+    for file in files:
+        form = file.form.vocabulary
+        if not file.builtin and form is not None and form.naming_keys:
+            message = "only the shipped tags.yaml may say which keys are names: leave it away"
+            faults.append(form.spot.child("naming_keys").fault(message))
 
 
 def _check_protected(files: tuple[TagFile, ...], faults: list[Fault]) -> None:
