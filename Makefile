@@ -16,7 +16,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 \
 	"$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo "$$candidate"; break; }; \
 	done || true
 
-.PHONY: help setup setup-dev run test lint types contracts rules-test unit live demo bench fuzz format lock clean debian
+.PHONY: help setup setup-dev run test lint types contracts rules-test unit live demo format lock clean debian
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -101,12 +101,6 @@ unit: setup-dev ## pytest: everything that needs no real service; ARGS="-k hosts
 
 live: setup-dev ## pytest: real clients through the real gateway to real local services
 	@$(PYTEST) tests/live $(ARGS)
-
-bench: setup-dev ## the benchmarks that the README's numbers come from
-	@exec $(BIN)/python tests/bench/run.py $(ARGS)
-
-fuzz: setup-dev ## look for crashes and for disagreements between parsers, for a bounded time
-	@exec $(BIN)/python tests/fuzz/run.py $(ARGS)
 
 # ---- upkeep ------------------------------------------------------------------------------------------------
 LOCK := UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile --quiet pyproject.toml --generate-hashes --no-emit-index-url \
