@@ -142,7 +142,7 @@ class Engine:
         while self._handlers and loop.time() < until:
             for handler in list(self._handlers.values()):
                 if not handler.session.transfers:
-                    handler.cut()
+                    handler.leave()
             await asyncio.sleep(_TICK / 10)
         self.abort_all()
 

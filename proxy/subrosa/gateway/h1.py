@@ -3,6 +3,7 @@
 Both are subclasses of mitmproxy's, which parse heads leniently, crash on trailers and take a 103 for the answer.
 """
 
+import re
 from typing import override
 
 from mitmproxy import http
@@ -32,6 +33,7 @@ from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HeadRead
 
 _MAX_BLANK = 8
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
 _SWITCHING = 101
 _FINAL = 200
 
@@ -193,6 +195,11 @@ class UpstreamSide(Http1Client):
         """Whether the next request may use this connection."""
         return self.stream_id is None and self.state == self.read_headers
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing comes from it any more."""
+        return self.state == self.done
+
     def buffered(self, _stream_id: int) -> int:
         """Nothing is kept back but what the socket has."""
         return 0
@@ -229,13 +236,15 @@ class UpstreamSide(Http1Client):
     def _take_head(self) -> http.Response | None:
         """The next final head; interim ones are read over (RFC 9110 15.2)."""
         while True:
-            at = self.data.find(b"\r\n\r\n")
-            if at < 0:
+            end = _HEAD_END.search(self.data)
+            if end is None:
                 if len(self.data) > self.session.shared.limits.response_head:
                     raise ValueError("its head is too large")
                 return None
-            lines = bytes(self.data[:at]).split(b"\r\n")
-            del self.data[: at + 4]
+            lines = [line.removesuffix(b"\r") for line in bytes(self.data[: end.start()]).split(b"\n")]
+            del self.data[: end.end()]
+            if any(b"\r" in line or b"\0" in line for line in lines):
+                raise ValueError("it holds a control character")
             response = http1.read_response_head(lines)
             if response.status_code == _SWITCHING or response.status_code >= _FINAL:
                 return response

@@ -182,6 +182,11 @@ class UpstreamSide(Credited, Http2Client):
         """HTTP/2 takes further streams as long as it is open."""
         return self.h2_conn.state_machine.state is not h2.connection.ConnectionState.CLOSED
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing comes from it any more."""
+        return not self.idle
+
     @override
     def _client_id(self, stream_id: int) -> int:
         return self.their_stream_id.get(stream_id, -1)

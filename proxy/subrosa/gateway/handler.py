@@ -130,6 +130,12 @@ class GatewayHandler(server.LiveConnectionHandler):
         self.session.shared.ports.recorder.failed_closed(cause)
         self.cut()
 
+    def leave(self) -> None:
+        """Close once what was answered has left."""
+        writer = _writer(self.transports.get(self.client))
+        if writer is not None:
+            writer.close()
+
     def cut(self) -> None:
         """Close everything now, on purpose."""
         self.session.ended_by = "gateway"

@@ -44,6 +44,8 @@ class HeldLayer(HttpLayer):
             else:
                 endpoint = h1.ClientSide(self.context.fork(), self.session)
             self.connections[self.context.client] = endpoint
+        elif isinstance(event, events.ConnectionEvent) and event.connection not in self.connections:
+            return  # the last word of a connection that was forgotten
         yield from super()._handle_event(event)
 
     @override
@@ -67,7 +69,19 @@ class HeldLayer(HttpLayer):
                 return
         yield from self._dial(event)
 
+    def _forget(self) -> None:
+        """Forget connections that are over, so that a long-lived client costs no more than a short one."""
+        for connection in list(self.connections):
+            if connection is self.context.client or connection in self.waiting_for_establishment:
+                continue
+            upstream = self.upstreams.get(connection)
+            if upstream.ended if upstream is not None else connection.error is not None:
+                del self.connections[connection]
+                self.upstreams.pop(connection, None)
+                self.session.endpoints.pop(connection, None)
+
     def _dial(self, event: GetHttpConnection) -> layer.CommandGenerator[None]:
+        self._forget()
         context = self.context.fork()
         context.server = Server(address=event.address)
         stack = tunnel.LayerStack()

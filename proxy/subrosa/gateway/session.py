@@ -134,7 +134,7 @@ class Session:
 
     def end(self, transfer: Transfer, aborted: str = "") -> None:
         """A transfer is over."""
-        transfer.finish(aborted)
+        transfer.finish(self.ended_by or aborted if aborted else "")
         self.transfers.discard(transfer)
 
     def dismiss(self, transfer: Transfer) -> None:
