@@ -20,7 +20,7 @@ MOST_HEADER: Final = 8 * 1024
 _HEADER_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _PLAIN_ENCODINGS: Final = frozenset({b"binary", b"7bit", b"8bit"})
 _CRLF: Final = b"\r\n"
-_CR: Final = 0x0D
+_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)*+")
 _BLANK: Final = b" \t\r\n"
 
 
@@ -62,13 +62,17 @@ class MultipartParser:
     for the grammar, DUPLICATE for a repeated part header, BAD_ENCODING for a transfer encoding, TOO_LARGE for more than
     1,000 parts or 8 KiB of part headers. All data before that octet has been yielded. ``end`` raises TRUNCATED
     when the close delimiter has not come.
+
+    With ``lf`` lines may end with LF alone, if the first one does: so Google's Python client builds its uploads
+    (googleapiclient/discovery.py), and servers that know only CRLF find no multipart in them at all.
     """
 
-    __slots__ = ("_bare_cr", "_buffer", "_delimiter", "_first", "_needle", "_parts", "_state")
+    __slots__ = ("_bare_cr", "_buffer", "_eol", "_first", "_lf", "_needle", "_parts", "_state")
 
-    def __init__(self, boundary: str) -> None:
+    def __init__(self, boundary: str, *, lf: bool = False) -> None:
         self._first = b"--" + boundary.encode("ascii")
-        self._delimiter = b"\r\n" + self._first
+        self._lf = lf
+        self._eol = _CRLF
         self._needle = b"\n" + self._first
         self._bare_cr = b"\r" + self._first
         self._state = _State.OPENING
@@ -101,8 +105,8 @@ class MultipartParser:
 
     def _opening(self) -> bool:
         """Empty lines, then the first delimiter at the start of a line."""
-        while self._buffer.startswith(b"\r\n"):
-            self._buffer = self._buffer[2:]
+        if empty := _EMPTY_LINES.match(self._buffer):
+            self._buffer = self._buffer[empty.end() :]
         if self._buffer.startswith(self._first):
             self._buffer = self._buffer[len(self._first) :]
             self._state = _State.AFTER_DELIMITER
@@ -113,8 +117,11 @@ class MultipartParser:
 
     def _after_delimiter(self) -> bool:
         """CRLF opens a part, ``--`` closes the body; anything else means that the boundary is a prefix of the line."""
+        if self._lf and not self._parts and self._buffer.startswith(b"\n"):
+            self._eol = b"\n"
         after = self._buffer[:2]
-        if after == b"\r\n":
+        if self._buffer.startswith(self._eol):
+            after = self._eol
             self._parts += 1
             if self._parts > MOST_PARTS:
                 raise UnreadableError(Ambiguity.TOO_LARGE, "multipart has more than 1,000 parts")
@@ -125,20 +132,20 @@ class MultipartParser:
             return False
         else:
             raise _bad("a multipart delimiter is followed by something else than CRLF")
-        self._buffer = self._buffer[2:]
+        self._buffer = self._buffer[len(after) :]
         return True
 
     def _headers(self) -> Generator[Event, None, bool]:
         """The header section: empty, or lines up to the first empty one."""
-        buffer = self._buffer
-        empty = buffer.startswith(_CRLF)
-        stop = 0 if empty else buffer.find(_CRLF + _CRLF)
-        if (len(buffer) if stop < 0 else stop + len(_CRLF + _CRLF)) > MOST_HEADER:
+        buffer, eol = self._buffer, self._eol
+        empty = buffer.startswith(eol)
+        stop = 0 if empty else buffer.find(eol + eol)
+        if (len(buffer) if stop < 0 else stop + 2 * len(eol)) > MOST_HEADER:
             raise UnreadableError(Ambiguity.TOO_LARGE, "a part of a multipart has more than 8 KiB of headers")
         if stop < 0:
             return False
-        self._buffer = buffer[len(_CRLF) :] if empty else buffer[stop + len(_CRLF + _CRLF) :]
-        yield PartBegin(_headers(buffer[:stop]) if stop else {})
+        self._buffer = buffer[len(eol) :] if empty else buffer[stop + 2 * len(eol) :]
+        yield PartBegin(_headers(buffer[:stop].split(eol)) if stop else {})
         self._state = _State.BODY
         return True
 
@@ -162,11 +169,12 @@ class MultipartParser:
         if at < 0:
             yield from self._yield_data(len(buffer) - len(self._needle))
             return False
-        if at == 0 or buffer[at - 1] != _CR:
+        end = at + len(b"\n") - len(self._eol)
+        if end < 0 or not buffer.startswith(self._eol, end):
             yield from self._yield_data(at)
             raise _bad("a multipart delimiter follows a bare LF")
-        yield from self._yield_data(at - 1)
-        self._buffer = self._buffer[len(self._delimiter) :]
+        yield from self._yield_data(end)
+        self._buffer = self._buffer[len(self._eol + self._first) :]
         self._state = _State.AFTER_DELIMITER
         yield PartEnd()
         return True
@@ -184,9 +192,9 @@ class MultipartParser:
         return False
 
 
-def _headers(section: bytes) -> dict[str, bytes]:
+def _headers(lines: list[bytes]) -> dict[str, bytes]:
     headers: dict[str, bytes] = {}
-    for line in section.split(b"\r\n"):
+    for line in lines:
         found = _HEADER_LINE.fullmatch(line)
         if found is None:
             raise _bad("a header line of a part is none, or is folded")

@@ -35,7 +35,7 @@ class PartsReader:
         self._collector = collector
         self._kinds = kinds
         self._related = related
-        self._parser = MultipartParser(boundary)
+        self._parser = MultipartParser(boundary, lf=related)
         self._parts = 0
         self._name: str | None = None
         self._place: FormPlace | None = None

@@ -1,5 +1,10 @@
 """The grammar of multipart bodies, and what forms and uploads say in it."""
 
+import io
+from email.generator import BytesGenerator
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+
 import pytest
 
 from content_kit import (
@@ -400,6 +405,43 @@ def test_metadata_without_a_label_is_read_as_the_json_it_looks_like() -> None:
     )
     facts = read(body, f"multipart/related; boundary={BOUNDARY}")
     assert [tag.value for tag in facts.tags] == ["ml-training"]
+
+
+def google_upload(data: bytes) -> tuple[bytes, str]:
+    """What googleapiclient's discovery.py sends: the standard library's MIME text, with LF at every line's end."""
+    whole = MIMEMultipart("related")
+    whole.__dict__["_write_headers"] = lambda _generator: None
+    for kind, payload in (
+        ("application/json", '{"name": "a.mp4", "metadata": {"use": "ml"}}'),
+        ("video/mp4", "DATA"),
+    ):
+        one = MIMENonMultipart(*kind.split("/"))
+        one["Content-Transfer-Encoding"] = "binary"
+        one.set_payload(payload)
+        whole.attach(one)
+    out = io.BytesIO()
+    BytesGenerator(out, mangle_from_=False).flatten(whole, unixfrom=False)
+    return out.getvalue().replace(b"DATA", data), f'multipart/related; boundary="{whole.get_boundary()}"'
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("tail", [b"", b"\n", b"\r", b"\r\n", b"\n\r"], ids=repr)
+def test_an_upload_of_googles_python_client_ends_its_lines_with_lf(size: int, tail: bytes) -> None:
+    body, label = google_upload(CLIP + tail)
+    facts = read(pieces(body, size), label)
+    assert facts.unreadable is None
+    assert facts.filenames == ["a.mp4"]
+    assert [tag.value for tag in facts.tags] == ["ml"]
+    assert [kind.by for kind in facts.kinds] == ["iso-bmff-mp4"]
+
+
+def test_lf_counts_only_where_the_first_line_ends_with_it() -> None:
+    body, label = google_upload(CLIP)
+    assert read(body.replace(b"\n", b"\r\n", 1), label).unreadable is not None
+
+
+def test_a_form_ends_its_lines_with_crlf() -> None:
+    assert read(multipart(PURPOSE).replace(b"\r\n", b"\n"), MULTIPART).unreadable is Ambiguity.BAD_SYNTAX
 
 
 def test_the_name_in_the_metadata_is_the_name_of_the_object() -> None:
