@@ -6,6 +6,7 @@ A recogniser says *meeting* only where its evidence does: a container's magic sa
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
+from urllib.parse import unquote
 
 import re2
 
@@ -67,11 +68,18 @@ class KindTable:
         self._by_content = tuple(by_content)
 
     def by_name(self, name: str) -> list[KindFound]:
-        """What a file name or an object key says, in the order of the table."""
-        octets = name.encode("utf-8", "replace")
-        if self._any_name is None or not self._any_name.search(octets):
+        """What a file name or an object key says, in the order of the table; some clients percent-encode it."""
+        spellings = [name.encode("utf-8", "replace")]
+        if "%" in name:
+            spellings.append(unquote(name).encode("utf-8", "replace"))
+        any_name = self._any_name
+        if any_name is None or not any(any_name.search(one) for one in spellings):
             return []
-        return [found for names, found in self._by_name if any(one.search(octets) for one in names)]
+        return [
+            found
+            for patterns, found in self._by_name
+            if any(pattern.search(one) for pattern in patterns for one in spellings)
+        ]
 
     def by_prefix(self, prefix: bytes) -> list[KindFound]:
         """What the first 4 KiB of a body or part say, in the order of the table; longer input is cut."""

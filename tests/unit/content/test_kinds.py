@@ -126,6 +126,12 @@ def test_findings_stand_in_the_order_of_the_table() -> None:
     assert [found.by for found in table.by_name("x")] == ["z", "a", "b"]
 
 
+def test_a_name_that_a_client_percent_encoded_is_the_same_name() -> None:
+    name = "Synthetic%20sync-20260108_120125-Meeting%20Recording.mp4"
+    assert [found.by for found in KINDS.by_name(name)] == ["teams-recording-name"]
+    assert KINDS.by_name("50%-off.mp4") == []
+
+
 def test_a_name_may_hold_anything() -> None:
     assert KINDS.by_name("\udcff\0é" * 100) == []
 
