@@ -20,8 +20,7 @@ MOST_DEPTH: Final = 128
 _STEP: Final = 64 * 1024
 _MOST_RAW: Final = 6 * MOST_VALUE
 _MOST_RAW_KEY: Final = 2 * 1024
-_MOST_SEEN: Final = 4_000
-"""Keys of one object that are told apart."""
+_MOST_SEEN: Final = 4_000  # keys of one object that are told apart
 
 
 class _State(IntEnum):
@@ -44,8 +43,7 @@ class _Frame:
         self.here = here
         self.path = path
         self.is_object = is_object
-        self.seen: set[str] | None = None
-        """The folded keys so far that somebody needs."""
+        self.seen: set[str] | None = None  # the folded keys so far that somebody needs
 
 
 class JsonReader:
@@ -226,8 +224,7 @@ class JsonReader:
         """Skip the members or elements that are wholly here; ``at`` itself when there are none."""
         if len(self._frames) > MOST_DEPTH - tokens.RUN_DEPTH:
             return at
-        found = run.match(text, at)
-        after = found.end() if found else at
+        after = found.end() if (found := run.match(text, at)) else at
         if after > at:
             self._state = _State.KEY if self._frames[-1].is_object else _State.VALUE
         if found := last.match(text, after):
