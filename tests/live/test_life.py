@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import socket
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
 
+from live.clients import Heard
 from live.harness import HOST, LIMITS, facing, gateway, replace
 from live.origins import Origin, Reply, pattern
 from subrosa.gateway.engine import Listener
@@ -23,16 +25,17 @@ async def test_a_stalled_destination_stops_the_client_not_the_gateway(
         origin.pause = asyncio.Event()
         body, authority = pattern(size), f"{HOST}:{origin.port}"
         loop = asyncio.get_running_loop()
+        hearing: Awaitable[Heard]
         if way == "h1":
             h1 = await setup.h1(origin)
             h1.write(
                 f"POST /head/allow HTTP/1.1\r\nHost: {authority}\r\nContent-Length: {size}\r\n\r\n".encode()
             )
-            sending = loop.create_task(h1.send(body))
+            sending, hearing = loop.create_task(h1.send(body)), h1.hear(seconds=60)
         else:
             h2 = await setup.h2(origin)
             stream = h2.open("POST", authority, "/head/allow")
-            sending = loop.create_task(h2.send(stream, body))
+            sending, hearing = loop.create_task(h2.send(stream, body)), h2.hear(stream, 60)
         await setup.recorder.until(lambda told: bool(told.decisions))
         session = next(iter(setup.engine._handlers.values())).session
         transfer = next(iter(session.transfers))
@@ -43,7 +46,7 @@ async def test_a_stalled_destination_stops_the_client_not_the_gateway(
         assert transfer.sent < 8_000_000
         assert not sending.done()
         origin.pause.set()
-        heard = await (h1.hear() if way == "h1" else h2.hear(stream))
+        heard = await hearing
         await sending
         assert heard.status == 200
         assert origin.tally.requests[0].octets == size

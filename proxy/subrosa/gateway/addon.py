@@ -16,13 +16,14 @@ from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.extract import tls_facts
+from subrosa.gateway.judging import Heard
 from subrosa.gateway.listener import SOCKS5
 from subrosa.gateway.narrow import of_type
 from subrosa.gateway.nextlayer import choose, is_outer, own_certificate
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead
 from subrosa.gateway.tls import HTTP1, HTTP2, GatewayTls, subject_of
-from subrosa.gateway.transfer import Heard, Transfer
+from subrosa.gateway.transfer import Transfer
 from subrosa.policy.verdict import Reason, refusal
 
 

@@ -3,7 +3,7 @@
 from typing import override
 
 from mitmproxy.connection import Connection
-from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy import commands, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._base import HttpEvent
@@ -17,7 +17,6 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
-from mitmproxy.websocket import WebSocketData
 
 from subrosa.gateway import outgoing
 from subrosa.gateway.narrow import known
@@ -26,7 +25,6 @@ from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import DialError, StopSending, Taken
 from subrosa.gateway.transfer import Transfer
-from subrosa.gateway.websocket import RelayedWebsocket
 from subrosa.policy.verdict import Reason, Verdict
 
 type Commands = layer.CommandGenerator[None]
@@ -188,50 +186,6 @@ class AnsweringStream(HttpStream):
         self.over = True
         self.client_state = self.server_state = self.state_over
         self.session.end(self.held, self.aborted)
-
-    # --- other protocols inside ----------------------------------------------------------------------------
-
-    def upgrade(self) -> Commands:
-        """The destination agreed to WebSocket."""
-        self.flow.websocket = WebSocketData()
-        self.child_layer = RelayedWebsocket(self.context, self.flow, self.session, self.held)
-        self._handle_event = self.passthrough
-        yield from self.child_layer.handle_event(events.Start())
-        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
-
-    @override
-    def passthrough(self, event: events.Event) -> Commands:
-        client, server = self.context.client, self.context.server
-        switched = self.flow.websocket is not None
-        for command in known(self.child_layer).handle_event(_as_connection_event(event, client, server)):
-            if isinstance(command, commands.SendData) and command.connection is client:
-                yield SendHttp(ResponseData(self.stream_id, command.data), client)
-            elif isinstance(command, commands.SendData) and command.connection is server and switched:
-                yield SendHttp(RequestData(self.stream_id, command.data), server)
-            elif isinstance(command, commands.CloseTcpConnection) and command.half_close:
-                yield command
-            elif isinstance(command, commands.CloseConnection) and command.connection is client:
-                gone = ResponseProtocolError(self.stream_id, "EOF", ErrorCode.PASSTHROUGH_CLOSE)
-                yield SendHttp(gone, client)
-            elif isinstance(command, commands.CloseConnection) and command.connection is server and switched:
-                yield SendHttp(
-                    RequestProtocolError(self.stream_id, "EOF", ErrorCode.PASSTHROUGH_CLOSE), server
-                )
-            else:
-                yield command
-
-
-def _as_connection_event(event: events.Event, client: Connection, server: Connection) -> events.Event:
-    """What a layer inside a stream is told of its octets."""
-    if isinstance(event, RequestData):
-        return events.DataReceived(client, event.data)
-    if isinstance(event, ResponseData):
-        return events.DataReceived(server, event.data)
-    if isinstance(event, RequestEndOfMessage | RequestProtocolError):
-        return events.ConnectionClosed(client)
-    if isinstance(event, ResponseEndOfMessage | ResponseProtocolError):
-        return events.ConnectionClosed(server)
-    return event
 
 
 def _handshake_fault(detail: str) -> DialError:

@@ -27,7 +27,9 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.records import ClientFacts
 from subrosa.gateway.addon import GatewayAddon
-from subrosa.gateway.handler import GatewayHandler, StrictManager
+from subrosa.gateway.guard import StrictManager
+from subrosa.gateway.handler import GatewayHandler
+from subrosa.gateway.judging import Shared
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.listener import EXPLICIT, SOCKS5, TRANSPARENT, ClientCert, Listener
 from subrosa.gateway.narrow import known
@@ -38,7 +40,6 @@ from subrosa.gateway.session import Session, peer_address
 from subrosa.gateway.socks import VerifiedSocks5
 from subrosa.gateway.spool import SpoolBudget
 from subrosa.gateway.tls import GatewayTls
-from subrosa.gateway.transfer import Shared
 from subrosa.gateway.trims import FrozenOptions, drop_type_checks
 
 __all__ = ["ClientCert", "Engine", "EngineSettings", "Limits", "Listener"]

@@ -1,13 +1,12 @@
-"""HTTP/1 endpoints: bounded heads read from the octets themselves, strict framing, trailers, bounded pipelining.
+"""HTTP/1 towards a client: bounded heads read from the octets themselves, strict framing, trailers, bounded pipelining.
 
-Both are subclasses of mitmproxy's, which parse heads leniently, crash on trailers and take a 103 for the answer.
+A subclass of mitmproxy's, which parses heads leniently and crashes on trailers.
 """
 
 import re
 from typing import override
 
 from mitmproxy import http
-from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
@@ -15,15 +14,12 @@ from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     RequestData,
     RequestEndOfMessage,
-    RequestHeaders,
     RequestProtocolError,
     RequestTrailers,
     ResponseEndOfMessage,
-    ResponseHeaders,
-    ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
+from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, body_reader
@@ -169,7 +165,7 @@ class ClientSide(Http1Server):
         if isinstance(event, ResponseTrailers):
             self.trailers = event.trailers
         elif isinstance(event, ResponseEndOfMessage) and self.trailers is not None:
-            chunked = self.response is not None and _chunked(self.response.headers)
+            chunked = self.response is not None and is_chunked(self.response.headers)
             if chunked:
                 yield commands.SendData(self.conn, b"0\r\n" + bytes(self.trailers) + b"\r\n")
             self.trailers = None
@@ -180,140 +176,8 @@ class ClientSide(Http1Server):
     trailers: http.Headers | None = None
 
 
-class UpstreamSide(Http1Client):
-    """Towards the destination."""
-
-    def __init__(self, context: Context, session: Session) -> None:
-        super().__init__(context)
-        self.session = session
-        self.data = bytearray()
-        self.reader: BodyReader | None = None
-        self.trailers: http.Headers | None = None
-
-    @property
-    def idle(self) -> bool:
-        """Whether the next request may use this connection."""
-        return self.stream_id is None and self.state == self.read_headers
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing comes from it any more."""
-        return self.state == self.done
-
-    def buffered(self, _stream_id: int) -> int:
-        """Nothing is kept back but what the socket has."""
-        return 0
-
-    @override
-    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        if isinstance(event, HttpEvent):
-            yield from self.send(event)
-            return
-        if isinstance(event, events.DataReceived) and self.state != self.passthrough:
-            self.data += event.data
-        yield from self.state(event)
-
-    @override
-    def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
-        if isinstance(event, events.ConnectionClosed) or self.request is None or self.stream_id is None:
-            yield from self._gone(event)
-            return
-        try:
-            response = self._take_head()
-            if response is None:
-                return
-            size = http1.expected_http_body_size(self.request, response)
-        except ValueError as fault:
-            yield from self._failed(f"the answer cannot be read: {fault}")
-            return
-        self.response = response
-        yield ReceiveHttp(ResponseHeaders(self.stream_id, response, size == 0))
-        self.reader = body_reader(size)
-        if self.state == self.read_headers:
-            self.state = self.read_body
-            yield from self.read_body(events.DataReceived(self.conn, b""))
-
-    def _take_head(self) -> http.Response | None:
-        """The next final head; interim ones are read over (RFC 9110 15.2)."""
-        while True:
-            end = _HEAD_END.search(self.data)
-            if end is None:
-                if len(self.data) > self.session.shared.limits.response_head:
-                    raise ValueError("its head is too large")
-                return None
-            lines = [line.removesuffix(b"\r") for line in bytes(self.data[: end.start()]).split(b"\n")]
-            del self.data[: end.end()]
-            if any(b"\r" in line or b"\0" in line for line in lines):
-                raise ValueError("it holds a control character")
-            response = http1.read_response_head(lines)
-            if response.status_code == _SWITCHING or response.status_code >= _FINAL:
-                return response
-
-    @override
-    def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
-        while self.state == self.read_body:
-            reader, stream_id = known(self.reader), known(self.stream_id)
-            try:
-                if isinstance(event, events.ConnectionClosed):
-                    piece: bytes | End | None = reader.close()
-                else:
-                    piece = reader.take(self.data)
-            except FramingError as fault:
-                yield from self._failed(fault.detail)
-                return
-            if piece is None:
-                return
-            if isinstance(piece, End):
-                if piece.trailers:
-                    yield ReceiveHttp(ResponseTrailers(stream_id, http.Headers(piece.trailers)))
-                yield ReceiveHttp(ResponseEndOfMessage(stream_id))
-                yield from self.mark_done(response=True)
-                return
-            yield ReceiveHttp(self.ReceiveData(stream_id, piece))
-
-    def _gone(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
-        """The destination closed, or sent something that nobody asked for."""
-        if isinstance(event, events.DataReceived) or self.stream_id is None:
-            yield commands.CloseConnection(self.conn)
-            self.state = self.done
-        else:
-            yield from self._failed("the destination closed the connection without an answer")
-
-    def _failed(self, detail: str) -> layer.CommandGenerator[None]:
-        self.state = self.done
-        yield commands.CloseConnection(self.conn)
-        yield ReceiveHttp(
-            ResponseProtocolError(known(self.stream_id), detail, ErrorCode.GENERIC_SERVER_ERROR)
-        )
-
-    @override
-    def make_pipe(self) -> layer.CommandGenerator[None]:
-        self.state = self.passthrough
-        early = bytes(self.data)
-        self.data.clear()
-        if early:
-            yield from self.passthrough(events.DataReceived(self.conn, early))
-
-    @override
-    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
-        if isinstance(event, RequestTrailers):
-            self.trailers = event.trailers
-        elif isinstance(event, RequestEndOfMessage) and self.trailers is not None:
-            if _chunked(known(self.request).headers):
-                yield commands.SendData(self.conn, b"0\r\n" + bytes(self.trailers) + b"\r\n")
-            self.trailers = None
-            yield from self.mark_done(request=True)
-        elif isinstance(event, RequestHeaders) and self.stream_id is None:
-            self.stream_id, self.request = event.stream_id, event.request
-            yield commands.SendData(self.conn, http1.assemble_request_head(event.request))  # type: ignore[no-untyped-call]
-        elif isinstance(event, RequestProtocolError):
-            self.state = self.done
-            yield commands.CloseConnection(self.conn)
-        else:
-            yield from super().send(event)
-
-
-def _chunked(headers: http.Headers) -> bool:
+def is_chunked(headers: http.Headers) -> bool:
+    """Whether a message goes on in chunks."""
     return bool(headers.get("transfer-encoding", "").lower() == "chunked")
 
 

@@ -180,12 +180,12 @@ class UpstreamSide(Credited, Http2Client):
     @property
     def idle(self) -> bool:
         """HTTP/2 takes further streams as long as it is open."""
-        return self.h2_conn.state_machine.state is not h2.connection.ConnectionState.CLOSED
+        return not self.ended and self.h2_conn.state_machine.state is not h2.connection.ConnectionState.CLOSED
 
     @property
     def ended(self) -> bool:
         """Whether nothing comes from it any more."""
-        return not self.idle
+        return bool(self._handle_event == self.done)
 
     @override
     def _client_id(self, stream_id: int) -> int:

@@ -6,27 +6,23 @@ mitmproxy logs what an addon or a layer raises and goes on; here nothing goes on
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Literal, override
+from typing import TYPE_CHECKING, Literal, override
 
-from mitmproxy import hooks
-from mitmproxy.addonmanager import AddonManager, traverse
 from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.master import Master
 from mitmproxy.proxy import commands, events, server, server_hooks
-from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layer import CommandGenerator, Layer
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http._hooks import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from subrosa.gateway.corked import Corked
 from subrosa.gateway.dial import DialFailed, dial
+from subrosa.gateway.guard import Guard, HookFailedError
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import TRANSFER, WhenDrained
-from subrosa.gateway.spool import SpoolError
 from subrosa.gateway.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -38,62 +34,6 @@ log = logging.getLogger("subrosa.gateway")
 
 _READING: ContextVar[Connection | None] = ContextVar("_READING", default=None)
 _OF_REQUESTS = (HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook)
-
-
-class HookFailedError(Exception):
-    """A hook failed, and what had to be closed is closed."""
-
-
-class StrictManager(AddonManager):
-    """Calls each addon's hook and lets whatever it raises through; no addon can skip the ones after it."""
-
-    def __init__(self, master: Master) -> None:
-        super().__init__(master)  # type: ignore[no-untyped-call]
-        self._table: dict[str, list[Callable[..., Any]]] = {}
-
-    @override
-    def register(self, addon: object) -> object:
-        self._table = {}
-        return super().register(addon)  # type: ignore[no-untyped-call]
-
-    @override
-    async def handle_lifecycle(self, event: hooks.Hook) -> None:
-        calls = self._table.get(event.name)
-        if calls is None:
-            calls = self._table[event.name] = list(self._calls(event.name))
-        if calls:
-            args = event.args()
-            for call in calls:
-                found = call(*args)
-                if found is not None:
-                    await found
-
-    def _calls(self, name: str) -> Iterator[Callable[..., Any]]:
-        for addon in traverse(self.chain):  # type: ignore[no-untyped-call]
-            call = getattr(addon, name, None)
-            if callable(call):
-                yield call
-
-
-class Guard:
-    """Stands above all layers of a connection: whatever one raises closes the connection, for good."""
-
-    def __init__(self, inner: Layer, handler: "GatewayHandler") -> None:
-        self.inner = inner
-        self.handler = handler
-        self.context: Context = inner.context
-        self._dead = False
-
-    def handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        """Pass an event on."""
-        if self._dead:
-            return
-        try:
-            yield from self.inner.handle_event(event)
-        except Exception as fault:
-            self._dead = True
-            log.exception("a layer failed")
-            self.handler.abort("spool" if isinstance(fault, SpoolError) else "engine")
 
 
 class GatewayHandler(server.LiveConnectionHandler):
@@ -123,7 +63,7 @@ class GatewayHandler(server.LiveConnectionHandler):
 
     @layer.setter
     def layer(self, top: Layer) -> None:
-        self._guard = Guard(top, self)
+        self._guard = Guard(top, self.abort)
 
     def abort(self, cause: str) -> None:
         """Close everything now, and count why."""

@@ -19,11 +19,11 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
 
-from subrosa.gateway import h1, h2
+from subrosa.gateway import h1, h1_upstream, h2
 from subrosa.gateway.session import Session
 from subrosa.gateway.streams import HeldStream
 
-type Upstream = h1.UpstreamSide | h2.UpstreamSide
+type Upstream = h1_upstream.UpstreamSide | h2.UpstreamSide
 
 
 class HeldLayer(HttpLayer):
@@ -133,7 +133,7 @@ class UpstreamLayer(layer.Layer):
             if server.alpn == b"h2":
                 self.endpoint = h2.UpstreamSide(self.context, session, self.parent.streams)
             else:
-                self.endpoint = h1.UpstreamSide(self.context, session)
+                self.endpoint = h1_upstream.UpstreamSide(self.context, session)
             self.parent.upstreams[server] = self.endpoint
             session.endpoints[server] = self.endpoint
             yield from self.endpoint.handle_event(event)

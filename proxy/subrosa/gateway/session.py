@@ -18,8 +18,9 @@ from mitmproxy.net.server_spec import ServerSpec
 
 from subrosa.facts.hosts import Authority
 from subrosa.facts.records import Address, ClientFacts, ConnectFacts, TlsFacts
+from subrosa.gateway.judging import Shared
 from subrosa.gateway.listener import Listener
-from subrosa.gateway.transfer import Shared, Transfer
+from subrosa.gateway.transfer import Transfer
 
 
 class Endpoint(Protocol):

@@ -25,17 +25,16 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from mitmproxy.proxy.layers.http._hooks import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpRequestHook
 
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.stage import Stage
 from subrosa.gateway import outgoing
-from subrosa.gateway.answering import AnsweringStream
-from subrosa.gateway.listener import EXPLICIT
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead, WhenDrained
+from subrosa.gateway.tunnels import TunnelStream
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.verdict import Reason, Verdict, refusal
 
@@ -44,7 +43,7 @@ _BODILESS = frozenset({"GET", "HEAD"})
 type Commands = layer.CommandGenerator[None]
 
 
-class HeldStream(AnsweringStream):
+class HeldStream(TunnelStream):
     """One request and its response."""
 
     def __init__(self, context: Context, stream_id: int, session: Session) -> None:
@@ -86,7 +85,7 @@ class HeldStream(AnsweringStream):
         self.flow.metadata[TRANSFER], self.flow.metadata[HEARD] = self.transfer, read
         self.client_state = self.state_held
         self.server_state = self.state_wait_for_response_headers
-        if self._opens_tunnel(read):
+        if self.opens_tunnel(read):
             yield from self.handle_connect()
             return
         self.whole = read.end_stream or read.request.data.method.upper() == b"CONNECT"
@@ -281,37 +280,6 @@ class HeldStream(AnsweringStream):
         self.held.deny(refusal(Reason.UPSTREAM, "guard.upstream", Stage.END, detail), ProxyError.TERMINATED)
         yield from self.abort_upstream(ErrorCode.CANCEL)
         yield from self.refuse_or_break()
-
-    # --- tunnels -------------------------------------------------------------------------------------------
-
-    def _opens_tunnel(self, event: HeadRead) -> bool:
-        listener = self.session.listener.kind
-        return (
-            listener == EXPLICIT
-            and not self.session.tunnelled
-            and not self.h2
-            and event.request.data.method == b"CONNECT"
-        )
-
-    @override
-    def handle_connect(self) -> Commands:
-        self.whole = True
-        yield HttpConnectHook(self.flow)
-        if self.over or self.client_left():
-            return
-        if not self.held.admitted or self.session.target is None:
-            yield from self.refuse()
-            return
-        target = self.session.target
-        self.context.server.address = (target.host.name, target.port)
-        self.session.tunnelled = True
-        self.session.dismiss(self.held)
-        self.flow.response = outgoing.connected()
-        self.child_layer = layer.NextLayer(self.context)
-        self._handle_event = self.passthrough  # type: ignore[method-assign]
-        yield from self.child_layer.handle_event(events.Start())
-        yield SendHttp(ResponseHeaders(self.stream_id, self.flow.response, True), self.context.client)
-        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
 
 def _no_body() -> Verdict:

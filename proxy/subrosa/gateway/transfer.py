@@ -6,60 +6,21 @@ through: the lane asks `verdict`, and only an allow that is recorded allows.
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.stage import Stage
-from subrosa.gateway.limits import Limits
-from subrosa.gateway.ports import EvidenceError, Ports, TransferOutcome
+from subrosa.gateway.judging import FailedError, Heard, Identify, Shared, failure
+from subrosa.gateway.ports import TransferOutcome
 from subrosa.gateway.refusal import Answer, Told
-from subrosa.gateway.seam import Parts, Vetting
 from subrosa.gateway.shapes import ProxyError, choose_shape
-from subrosa.gateway.spool import Spool, SpoolBudget, SpoolError
+from subrosa.gateway.spool import Spool, SpoolError
 from subrosa.policy.decision import Decision, decision_of
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Outcome, Reason, Verdict, refusal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What all transfers of one engine share."""
-
-    ports: Ports
-    parts: Parts
-    egress: Vetting
-    limits: Limits
-    budget: SpoolBudget
-    spool_dir: Path
-    clock: Callable[[], float] = time.perf_counter
-
-
-type Identify = Callable[[], Awaitable[tuple[ConnectFacts, bool]]]
-"""Who sends and where to; True beside it when a user was named whose password is wrong."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """What a lane read at the head: a raw head, or why there is none, or a refusal of its own."""
-
-    raw: RawHead | None = None
-    fault: HeadError | None = None
-    refused: Verdict | None = None
-    tls: TlsFacts | None = None
-
-
-class FailedError(Exception):
-    """A step of the gateway's own failed; ``cause`` is from the closed list that metrics carry."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(cause)
-        self.cause = cause
 
 
 class Transfer:
@@ -333,7 +294,7 @@ class Transfer:
             self.fail("timeout")
             raise
         except Exception as fault:  # noqa: BLE001 - this is the place where a failure becomes a refusal
-            cause, reason = _told(fault)
+            cause, reason = failure(fault)
             self.fail(cause, reason)
             if cause != "evidence":
                 await self._try_to_record()
@@ -374,13 +335,3 @@ class Transfer:
             return ""
         provider = self._inspection.policy.providers.get(self.verdict.provider)
         return provider.shape if provider is not None else ""
-
-
-def _told(fault: Exception) -> tuple[str, Reason]:
-    if isinstance(fault, FailedError):
-        return fault.cause, Reason.EVIDENCE if fault.cause == "evidence" else Reason.ENGINE
-    if isinstance(fault, EvidenceError):
-        return "evidence", Reason.EVIDENCE
-    if isinstance(fault, TimeoutError):
-        return "timeout", Reason.ENGINE
-    return "engine", Reason.ENGINE

@@ -1,0 +1,72 @@
+"""What stands around mitmproxy's own parts so that a failure in one of them closes, rather than being logged."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, override
+
+from mitmproxy import hooks
+from mitmproxy.addonmanager import AddonManager, traverse
+from mitmproxy.master import Master
+from mitmproxy.proxy import events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import CommandGenerator, Layer
+
+from subrosa.gateway.spool import SpoolError
+
+log = logging.getLogger("subrosa.gateway")
+
+
+class HookFailedError(Exception):
+    """A hook failed, and what had to be closed is closed."""
+
+
+class StrictManager(AddonManager):
+    """Calls each addon's hook and lets whatever it raises through; no addon can skip the ones after it."""
+
+    def __init__(self, master: Master) -> None:
+        super().__init__(master)  # type: ignore[no-untyped-call]
+        self._table: dict[str, list[Callable[..., Any]]] = {}
+
+    @override
+    def register(self, addon: object) -> object:
+        self._table = {}
+        return super().register(addon)  # type: ignore[no-untyped-call]
+
+    @override
+    async def handle_lifecycle(self, event: hooks.Hook) -> None:
+        calls = self._table.get(event.name)
+        if calls is None:
+            calls = self._table[event.name] = list(self._calls(event.name))
+        if calls:
+            args = event.args()
+            for call in calls:
+                found = call(*args)
+                if found is not None:
+                    await found
+
+    def _calls(self, name: str) -> Iterator[Callable[..., Any]]:
+        for addon in traverse(self.chain):  # type: ignore[no-untyped-call]
+            call = getattr(addon, name, None)
+            if callable(call):
+                yield call
+
+
+class Guard:
+    """Stands above all layers of a connection: whatever one raises closes the connection, for good."""
+
+    def __init__(self, inner: Layer, abort: Callable[[str], None]) -> None:
+        self.inner = inner
+        self.abort = abort
+        self.context: Context = inner.context
+        self._dead = False
+
+    def handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        """Pass an event on."""
+        if self._dead:
+            return
+        try:
+            yield from self.inner.handle_event(event)
+        except Exception as fault:
+            self._dead = True
+            log.exception("a layer failed")
+            self.abort("spool" if isinstance(fault, SpoolError) else "engine")
