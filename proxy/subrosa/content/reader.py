@@ -12,6 +12,7 @@ from subrosa.content.jsonfields import JsonReader
 from subrosa.content.jsonsink import JsonSink
 from subrosa.content.kinds import KindTable
 from subrosa.content.labels import SNIFFED, Label, disagree, read_label, sniff
+from subrosa.content.mislabelled import JsonAsForm
 from subrosa.content.parts import PartsReader
 from subrosa.content.prefix import Prefix
 from subrosa.content.xmlfields import XmlReader
@@ -178,6 +179,14 @@ class BodyReader:
                 self._reader = self._new_reader(looks)
                 if self._reader is None:
                     self.facts.form = Form.OPAQUE
+        elif (
+            label is Form.URLENCODED
+            and looks is Form.JSON
+            and not (self._collector.want.form or self._collector.want.json)
+        ):
+            self.facts.form = Form.JSON
+            json = JsonReader(JsonSink(self._collector), one_document=False)
+            self._reader = JsonAsForm(json, FormReader(self._collector, strict=True))
         elif disagree(label, looks):
             self._unreadable(
                 UnreadableError(Ambiguity.LABEL_MISMATCH, f"labelled {label}, but it looks like {looks}")

@@ -64,7 +64,7 @@ class Inspection:
         )
         tags, fault = policy.tags.head_tags(head.fields, head.query)
         subject.head_tags, subject.head_tag_fault = tuple(tags), fault
-        name = head.path.segments[-1] if head.path.segments else ""
+        name = "/".join(head.path.segments)
         subject.head_kinds = tuple(policy.kinds.by_name(name)) if name else ()
         declared = policy.declared.get(head.authority.host)
         subject.declared = next((entry.purpose for entry in declared if entry.purpose), "")

@@ -117,7 +117,7 @@ class Subject:
         found = (ObjectReference.parse(text) for text in self.body.references)
         if any(reference is not None and self.guarded.covers(reference) for reference in found):
             return Ternary.TRUE
-        if self.body.unreadable is not None:
+        if self.body.unreadable is not None or "references" in self.body.ambiguous:
             return Ternary.UNREADABLE
         return Ternary.FALSE if self.body.closed else Ternary.UNKNOWN
 
