@@ -186,7 +186,7 @@ class BodyReader:
         ):
             self.facts.form = Form.JSON
             json = JsonReader(JsonSink(self._collector), one_document=False)
-            self._reader = JsonAsForm(json, FormReader(self._collector, strict=True))
+            self._reader = JsonAsForm(json, FormReader(self._collector, strict=False))
         elif disagree(label, looks):
             self._unreadable(
                 UnreadableError(Ambiguity.LABEL_MISMATCH, f"labelled {label}, but it looks like {looks}")
