@@ -415,3 +415,19 @@ async def test_too_much_held_is_told_as_a_limit(tmp_path: Path) -> None:
         assert origin.tally.connections == 0
         assert {one.verdict.reason.value for one in setup.recorder.decisions} == {"limit"}
         assert not setup.recorder.causes
+
+
+async def test_the_connection_lives_on_after_an_early_answer(tmp_path: Path) -> None:
+    async with facing(tmp_path, limits=replace(LIMITS, discard_seconds=0.3)) as (setup, origin):
+        origin.early = Reply(status=413, body=b"no")
+        client = await setup.h1(origin)
+        client.write(head(origin, "/head/allow", "Content-Length: 500000") + pattern(400_000))
+        assert (await client.hear()).status == 413
+        client.write(pattern(100_000))
+        origin.early = None
+        client.write(head(origin, "/head/allow", method="GET"))
+        assert (await client.hear()).status == 200
+        await asyncio.sleep(0.6)  # past the time that a refused upload is given
+        client.write(head(origin, "/head/allow", method="GET"))
+        assert (await client.hear()).status == 200
+        await setup.recorder.at_rest()

@@ -12,6 +12,8 @@ from subrosa.gateway.refusal import Answer
 
 type Lines = tuple[tuple[bytes, bytes], ...]
 
+BODILESS = frozenset({"GET", "HEAD"})
+"""Methods that carry no body here; on HTTP/2 the first octet of one is refused."""
 _NO_CONTENT, _NOT_MODIFIED, _SWITCHING = 204, 304, 101
 _CONTINUE = 100
 
@@ -67,7 +69,7 @@ def _http1_lines(
     if len(cookies) > 1 and incoming.data.http_version == b"HTTP/2.0":
         # RFC 9113 8.2.3: split for compression there, one line here
         lines = (*(line for line in lines if line[0].lower() != b"cookie"), (b"cookie", b"; ".join(cookies)))
-    if not head.has_body or head.length is not None:
+    if not head.has_body or head.length is not None or head.method in BODILESS:
         return lines
     if whole is not None and incoming.data.http_version == b"HTTP/2.0":
         return (*lines, (b"content-length", str(whole).encode()))

@@ -39,7 +39,6 @@ from subrosa.policy.guards import head_refusal
 from subrosa.policy.verdict import Reason, Verdict, refusal
 
 _SWITCHING = 101
-_BODILESS = frozenset({"GET", "HEAD"})
 type Commands = layer.CommandGenerator[None]
 
 
@@ -113,7 +112,7 @@ class HeldStream(TunnelStream):
     def _unannounced(self) -> bool:
         """HTTP/2: octets after a GET that did not announce any."""
         head = self.held.head
-        return self.h2 and head is not None and head.method in _BODILESS
+        return self.h2 and head is not None and head.method in outgoing.BODILESS
 
     def _act(self) -> Commands:
         """Do what the verdict says."""
@@ -250,11 +249,11 @@ class HeldStream(TunnelStream):
     # --- what can happen at any time -----------------------------------------------------------------------
 
     def _woken(self, command: commands.RequestWakeup) -> Commands:
+        if self.over:
+            return
         if not isinstance(command, WhenDrained):
-            self.session.end(self.held, self.aborted)
+            yield from self.leave()
             yield commands.CloseConnection(self.context.client)
-        elif self.over:
-            pass
         elif command.connection is self.context.client:
             yield from self._sent_down(self.down.drained())
         elif command.connection is self.up.connection:
@@ -273,7 +272,6 @@ class HeldStream(TunnelStream):
             self.refuse_with(verdict)
             yield HttpRequestHook(self.flow)
         yield from self.refuse_or_break()
-        yield commands.CloseConnection(self.context.client)
 
     def _upstream_failed(self, detail: str) -> Commands:
         self.aborted = "upstream"
