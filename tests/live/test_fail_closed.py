@@ -11,6 +11,7 @@ from live.clients import Heard, Refused
 from live.doubles import ListRecorder, by_path, policy
 from live.harness import HOST, LIMITS, Setup, facing, replace
 from live.origins import Origin
+from subrosa.gateway.engine import Listener
 from subrosa.gateway.ports import EvidenceError
 from subrosa.gateway.seam import Parts
 from subrosa.gateway.spool import Spool
@@ -267,3 +268,61 @@ async def test_nothing_fails_where_nothing_is_broken(tmp_path: Path) -> None:
         for protocol in ("h1", "h2"):
             assert (await attempt(setup, origin, protocol, "/end/allow")).status == 200
         assert not setup.recorder.causes
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_socks_login_that_fails(tmp_path: Path, way: str) -> None:
+    addon = type("Failing", (), {"name": "failing", "socks5_auth": staticmethod(WAYS[way])})()
+    limits = replace(LIMITS, step_seconds=0.2)
+    listeners = (Listener(mode="socks5", host="127.0.0.1", port=0),)
+    async with facing(tmp_path, listeners=listeners, limits=limits, parts=Parts(addons=(addon,))) as (
+        setup,
+        origin,
+    ):
+        client = await setup.plain()
+        client.write(b"\x05\x01\x02\x01\x01a\x01b\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50")
+        assert await client.closed() in (b"", b"\x05\x02")
+        assert set(setup.recorder.causes) <= {"hook", "timeout"}
+        assert sum(setup.recorder.causes.values()) == 1
+        assert origin.tally.connections == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("hook", ["websocket_start", "websocket_message"])
+async def test_a_websocket_hook_that_fails(tmp_path: Path, hook: str, way: str) -> None:
+    seen: list[bytes] = []
+
+    async def raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        )
+        seen.append(await reader.read(-1))
+
+    addon = type("Failing", (), {"name": "failing", hook: staticmethod(WAYS[way])})()
+    limits = replace(LIMITS, step_seconds=0.2)
+    async with facing(
+        tmp_path, Origin(raw=raw), alpn=("http/1.1",), limits=limits, parts=Parts(addons=(addon,))
+    ) as (setup, origin):
+        client = await setup.h1(origin)
+        client.write(
+            f"GET /head/allow HTTP/1.1\r\nHost: {HOST}:{origin.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        await origin.tally.until(lambda tally: tally.connections == 1)
+        client.write(b"\x81\x86\x00\x00\x00\x00SECRET")
+        await client.closed()
+        await origin.tally.until(lambda tally: tally.closed == 1)
+        assert b"".join(seen) == b""
+        assert set(setup.recorder.causes) <= {"hook", "timeout"}
+        await setup.recorder.at_rest()
+
+
+async def test_a_closing_hook_that_fails_is_counted(tmp_path: Path) -> None:
+    addon = type("Failing", (), {"name": "failing", "client_disconnected": staticmethod(broken)})()
+    async with facing(tmp_path, parts=Parts(addons=(addon,))) as (setup, origin):
+        assert (await attempt(setup, origin, "h1", "/head/allow")).status == 200
+        setup.clients[-1].abort()
+        await setup.recorder.until(lambda told: told.causes["hook"] == 1)
+        await setup.recorder.at_rest()

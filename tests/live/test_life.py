@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from live.clients import Heard
+from live.clients import Heard, Http1
 from live.harness import HOST, LIMITS, facing, gateway, replace
 from live.origins import Origin, Reply, pattern
 from subrosa.gateway.engine import Listener
@@ -132,3 +132,14 @@ async def test_the_streams_of_a_client_are_as_many_as_the_limit(tmp_path: Path) 
         client = await setup.h2(origin)
         await client.ask("GET", f"{HOST}:{origin.port}", "/head/allow")
         assert client.conn.remote_settings.max_concurrent_streams == 3
+
+
+async def test_ipv6_clients_are_served(tmp_path: Path) -> None:
+    listeners = (Listener(mode="explicit", host="::1", port=0),)
+    async with facing(tmp_path, tls=False, listeners=listeners) as (setup, origin):
+        reader, writer = await asyncio.open_connection("::1", setup.port)
+        client = setup.kept(Http1(reader, writer))
+        authority = f"{HOST}:{origin.port}"
+        client.write(f"GET http://{authority}/head/allow HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+        assert (await client.hear()).status == 200
+        assert setup.recorder.decisions[0].client == "::1"

@@ -65,6 +65,10 @@ class GatewayHandler(server.LiveConnectionHandler):
     def layer(self, top: Layer) -> None:
         self._guard = Guard(top, self.abort)
 
+    def enter(self, inside: Layer) -> None:
+        """Give all further events to a layer that stands inside, and to none of those around it."""
+        self._guard.inner = inside
+
     def abort(self, cause: str) -> None:
         """Close everything now, and count why."""
         self.session.shared.ports.recorder.failed_closed(cause)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from mitmproxy.connection import Client, Connection
 from mitmproxy.net.server_spec import ServerSpec
+from mitmproxy.proxy.layer import Layer
 
 from subrosa.facts.hosts import Authority
 from subrosa.facts.records import Address, ClientFacts, ConnectFacts, TlsFacts
@@ -38,6 +39,9 @@ class Handler(Protocol):
 
     def abort(self, cause: str) -> None:
         """Close everything now, and count why."""
+
+    def enter(self, inside: Layer) -> None:
+        """Give all further events to a layer that stands inside, and to none of those around it."""
 
 
 @dataclass(slots=True)

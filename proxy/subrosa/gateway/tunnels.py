@@ -62,6 +62,9 @@ class TunnelStream(AnsweringStream):
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(ResponseHeaders(self.stream_id, self.flow.response, True), self.context.client)
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+        if not self.session.outer_tls:
+            # what is around the tunnel has nothing more to do, and would cost a tenth of each request inside
+            self.session.handler.enter(self.child_layer)
 
     # --- other protocols inside ----------------------------------------------------------------------------
 
