@@ -354,3 +354,17 @@ async def test_a_switch_that_nobody_asked_for_is_an_error(tmp_path: Path) -> Non
         client = await setup.h1(origin)
         client.write(f"GET /head/allow HTTP/1.1\r\nHost: {HOST}:{origin.port}\r\n\r\n".encode())
         assert (await client.hear()).status == 502
+
+
+async def test_octets_behind_a_connect_are_judged(tmp_path: Path) -> None:
+    async with facing(tmp_path, tls=False) as (setup, origin):
+        authority = f"{HOST}:{origin.port}"
+        for path, status in (("/end/allow", 200), ("/end/block", 403)):
+            client = await setup.plain()
+            head = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n"
+            body = f"POST {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Length: 6\r\n\r\nSECRET"
+            client.write((head + body).encode())
+            assert (await client.hear(tunnel=True)).status == 200
+            assert (await client.hear()).status == status
+        assert [bytes(seen.body) for seen in origin.tally.requests] == [b"SECRET"]
+        await setup.recorder.at_rest()
