@@ -5,6 +5,7 @@ import pytest
 
 from live.harness import HOST, facing
 from live.origins import pattern
+from subrosa.gateway.egress import EgressDenied
 
 pytestmark = pytest.mark.asyncio
 
@@ -52,3 +53,18 @@ async def test_http2_holds_and_releases(tmp_path: Path) -> None:
         assert origin.tally.connections == 1
         await setup.recorder.at_rest()
         client.close()
+
+
+async def test_what_was_allowed_but_may_not_be_dialled_is_told_as_refused_after_all(tmp_path: Path) -> None:
+    async with facing(tmp_path) as (setup, origin):
+        setup.egress.fail = EgressDenied("metadata", "the address is the metadata service's")
+        client = await setup.h1(origin)
+        client.write(f"GET /head/allow HTTP/1.1\r\nHost: {HOST}:{origin.port}\r\n\r\n".encode())
+        heard = await client.hear()
+        client.close()
+        await setup.recorder.at_rest()
+
+        assert heard.status == 403
+        assert origin.tally.connections == 0
+        assert [one.verdict.allows for one in setup.recorder.decisions] == [True]
+        assert [one.refused for one in setup.recorder.outcomes] == ["egress"]

@@ -15,7 +15,9 @@ def events(
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with new ones as they come.")] = False,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000, help="How many of the last.")] = 20,
-    verdict: Annotated[str | None, typer.Option("--verdict", help="Only block, allow or would_block.")] = None,
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", help="Only block, allow or would_block.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: Config = None,
     admin: Admin = None,

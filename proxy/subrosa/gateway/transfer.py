@@ -149,6 +149,11 @@ class Transfer:
         """Whether octets may go to the destination: allowed, and that is recorded."""
         return self.verdict.allows and self.decision is not None
 
+    def _refused_after_all(self) -> str:
+        """Why an allow that stands recorded did not hold."""
+        allowed = self.decision is not None and self.decision.verdict.allows
+        return self.verdict.reason.value if allowed and not self.verdict.allows else ""
+
     def drop(self) -> None:
         """Throw away what is held."""
         if self.spool is not None:
@@ -175,6 +180,7 @@ class Transfer:
             discarded=self.discarded,
             upstream_status=self.upstream_status,
             aborted=aborted,
+            refused=self._refused_after_all(),
             late=self.late,
             sha256=self._hash.hexdigest() if hashed else "",
             seconds=self.shared.clock() - self._started,

@@ -54,8 +54,9 @@ class TransferOutcome:
     """What became of a transfer after its decision; sizes in octets of body.
 
     ``upstream_status`` is 0 where nothing came back. ``aborted`` says who ended it early: ``client``,
-    ``upstream``, ``gateway`` or empty. ``sha256`` is hex, of held and blocked content, else empty.
-    ``seconds`` runs from the head to the end.
+    ``upstream``, ``gateway`` or empty. ``refused`` is the reason for which an allowed transfer was refused after all
+    (its address, its upstream, an error inside), else empty. ``sha256`` is hex, of held and blocked content, else
+    empty. ``seconds`` runs from the head to the end.
     """
 
     id: str
@@ -64,6 +65,7 @@ class TransferOutcome:
     discarded: int = 0
     upstream_status: int = 0
     aborted: str = ""
+    refused: str = ""
     late: bool = False
     sha256: str = ""
     seconds: float = 0.0
