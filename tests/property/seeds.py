@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
+from typing import override
 from urllib.parse import quote
 
 from subrosa.facts.head import RawHead, check_head
@@ -55,6 +56,7 @@ class Transfer:
     guarded: GuardedStores = field(default_factory=GuardedStores)
     expected: str = ""
 
+    @override
     def __repr__(self) -> str:
         lines = "".join(f"\n{name}: {value}" for name, value in self.lines)
         return f"<{self.name}\n{self.method} {self.url}{lines}\n\n{self.body!r}>"

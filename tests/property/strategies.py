@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from urllib.parse import quote_plus
 
 import brotli
@@ -41,7 +42,7 @@ JSON_CARRIERS = ("metadata.purpose", "labels.use", "tags[]", "purpose", "intende
 def cut(body: bytes, at: Iterable[int]) -> tuple[bytes, ...]:
     """The pieces between these offsets; empty ones too."""
     marks = [0, *sorted(at), len(body)]
-    return tuple(body[start:stop] for start, stop in zip(marks, marks[1:], strict=False))
+    return tuple(body[start:stop] for start, stop in pairwise(marks))
 
 
 def strides(body: bytes, step: int) -> tuple[bytes, ...]:

@@ -112,6 +112,7 @@ class Index:
     ) -> tuple[Claim, ...]:
         """All claims on a request, the most specific first; empty when the catalogue knows nothing of it.
 
+        Of equally specific ones the training ones stand first: a block is told by the operation that it is about.
         ``targets`` are the values of `TARGET` that the request has: claims that need another one are left out.
         None leaves none out.
         """
@@ -129,8 +130,8 @@ class Index:
         return any(tree.trains for tree in self._hosts.get(host) if tree is not anywhere)
 
 
-def _rank(claim: Claim) -> tuple[int, ...]:
-    return claim.rank
+def _rank(claim: Claim) -> tuple[tuple[int, ...], bool]:
+    return claim.rank, claim.operation.purpose in TRAINING
 
 
 type _Asked = tuple[str, tuple[str, ...] | None]
