@@ -394,8 +394,8 @@ async def test_a_stalled_client_bounds_what_is_kept_for_it(
         await asyncio.sleep(1.0)
         session = next(iter(setup.engine._handlers.values())).session
         assert sum(len(transfer.id) > 0 for transfer in session.transfers) == 1
-        kernel = 16_000_000  # what the sockets' own buffers on both sides of a loopback connection may grow to
-        assert next(iter(session.transfers)).received < kernel
+        # the sockets' own buffers on both sides of a loopback connection may grow to some megabytes
+        assert next(iter(session.transfers)).received < 16_000_000
 
 
 async def test_a_refused_upload_is_read_over_only_so_far(tmp_path: Path) -> None:
