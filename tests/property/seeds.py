@@ -12,6 +12,7 @@ from urllib.parse import quote
 from subrosa.facts.head import RawHead, check_head
 from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.references import GuardedStores
+from subrosa.facts.stage import Stage
 from subrosa.loading.cases import Case, Lines, load_cases
 from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.policy import load
@@ -20,7 +21,7 @@ from subrosa.policy.decision import decision_of
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.policy import Policy, Profile
 from subrosa.policy.sources import Source, Sources
-from subrosa.policy.verdict import Verdict
+from subrosa.policy.verdict import Outcome, Verdict
 from subrosa.runtime.configuration import BUILTIN_RULES
 
 PLACE = Path(__file__).parents[1] / "samples"
@@ -141,6 +142,28 @@ def judge_head(
     inspection.head(head)
     inspection.data(transfer.body)
     return Judged(inspection.end(), inspection)
+
+
+class Patient(Inspection):
+    """Judges only what is wholly known: what an early verdict must agree with."""
+
+    @override
+    def _judge(self, stage: Stage, *, told: Stage | None = None) -> Verdict:
+        if stage is Stage.END:
+            return super()._judge(stage, told=told)
+        self.verdict = Verdict(outcome=Outcome.UNDECIDED)
+        return self.verdict
+
+
+def in_hindsight(transfer: Transfer) -> Verdict:
+    """The verdict of one who reads everything before judging anything."""
+    inspection, verdict = inspect(policy_for(transfer), transfer)
+    if inspection is None or inspection.subject.facts.head is None:
+        return verdict
+    patient = Patient(inspection.policy, inspection.subject.facts.connect, inspection.subject.facts.tls)
+    patient.head(inspection.subject.facts.head)
+    patient.data(transfer.body)
+    return patient.end()
 
 
 def raw_of(transfer: Transfer) -> RawHead:

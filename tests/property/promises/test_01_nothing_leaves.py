@@ -1,38 +1,13 @@
 """Promise 1. Nothing leaves before the verdict."""
 
-from typing import override
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from property.seeds import CASES, Transfer, judge, policy_for
+from property.seeds import CASES, Transfer, in_hindsight, judge, policy_for
 from property.strategies import splits, transfers
 from subrosa.facts.stage import Stage
 from subrosa.loading.running import inspect
-from subrosa.policy.inspection import Inspection
-from subrosa.policy.verdict import Outcome, Verdict
-
-
-class Patient(Inspection):
-    """Judges only what is wholly known: what an early verdict must agree with."""
-
-    @override
-    def _judge(self, stage: Stage, *, told: Stage | None = None) -> Verdict:
-        if stage is Stage.END:
-            return super()._judge(stage, told=told)
-        self.verdict = Verdict(outcome=Outcome.UNDECIDED)
-        return self.verdict
-
-
-def in_hindsight(transfer: Transfer) -> Verdict:
-    """The verdict of one who reads everything before judging anything."""
-    inspection, verdict = inspect(policy_for(transfer), transfer)
-    if inspection is None or inspection.subject.facts.head is None:
-        return verdict
-    patient = Patient(inspection.policy, inspection.subject.facts.connect, inspection.subject.facts.tls)
-    patient.head(inspection.subject.facts.head)
-    patient.data(transfer.body)
-    return patient.end()
+from subrosa.policy.verdict import Verdict
 
 
 class Lane:
