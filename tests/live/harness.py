@@ -12,7 +12,7 @@ from live.doubles import DictEgress, ListRecorder, by_path, policy, ports
 from live.origins import Authority, Origin, serve
 from subrosa.gateway import ca
 from subrosa.gateway.engine import Engine, EngineSettings, Limits, Listener
-from subrosa.gateway.seam import Parts
+from subrosa.gateway.seam import Parts, Vetting
 from subrosa.policy.policy import Policy
 
 HOST = "api.example.com"
@@ -67,13 +67,14 @@ async def gateway(
     current: Policy | None = None,
     recorder: ListRecorder | None = None,
     trust: Authority | None = None,
+    egress: Vetting | None = None,
     **more: Any,
 ) -> AsyncIterator[Setup]:
-    """Start a gateway on free ports; its policy is `by_path` where none is given."""
+    """Start a gateway on free ports; its policy is `by_path` where none is given, its egress a table."""
     recorder = recorder or ListRecorder()
     paths = ca.ensure(directory, time.time())
     authority = trust or Authority(directory)
-    egress = DictEgress({HOST: ["127.0.0.1"], "other.example.com": ["127.0.0.1"]})
+    table = DictEgress({HOST: ["127.0.0.1"], "other.example.com": ["127.0.0.1"]})
     known: list[Policy | None] = [current if current is not None else policy(by_path())]
     given = {
         key: more.pop(key)
@@ -89,11 +90,14 @@ async def gateway(
         **more,
     )
     engine = Engine(
-        settings, ports(recorder, given.pop("policy", lambda: known[0]), **given), egress, parts=parts
+        settings,
+        ports(recorder, given.pop("policy", lambda: known[0]), **given),
+        egress or table,
+        parts=parts,
     )
     bound = await engine.start()
     setup = Setup(
-        engine, recorder, egress, authority, paths.certificate, [port for _, _, port in bound], known
+        engine, recorder, table, authority, paths.certificate, [port for _, _, port in bound], known
     )
     try:
         yield setup

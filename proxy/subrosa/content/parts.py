@@ -18,7 +18,7 @@ _NAMING: Final = frozenset({"name", "title"})
 
 
 class PartsReader:
-    """Reads one multipart body; ``related`` says that part one is metadata and no part is a field.
+    """Reads one multipart body; ``related`` says that part one is metadata, and a field only what says so itself.
 
     Raises ``UnreadableError`` as ``MultipartParser`` does, for a form part without a single name, and for metadata
     that is no JSON document.
@@ -66,9 +66,9 @@ class PartsReader:
     def _begin(self, headers: dict[str, bytes]) -> None:
         self._parts += 1
         self._value.clear()
-        if not self._related:
+        if not self._related or _is_field(headers.get("content-disposition", b"")):
             self._name = self._begin_field(headers)
-        elif self._parts == 1 and _is_json(headers.get("content-type", b"")):
+        if self._related and self._parts == 1 and _is_json(headers.get("content-type", b"")):
             self._begin_metadata()
         self._prefix = Prefix(self._collector, self._kinds, self._name)
 
@@ -136,6 +136,11 @@ def _is_json(content_type: bytes) -> bool:
     except UnreadableError:
         return False
     return kind == "application/json" or kind.endswith("+json")
+
+
+def _is_field(disposition: bytes) -> bool:
+    """Some form parsers (multiparty) take any multipart for a form."""
+    return disposition[:9].lower() == b"form-data"
 
 
 def _charset_fault(content_type: bytes | None) -> Ambiguity | None:

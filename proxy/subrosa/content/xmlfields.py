@@ -49,11 +49,15 @@ class XmlReader:
 
     def _look_for_root(self, data: bytes, *, final: bool) -> None:
         parser = self._parser
-        fault: expat.ExpatError | None = None
+        fault: Exception | None = None
         try:
             if parser is not None:
                 parser.Parse(data, final)
-        except expat.ExpatError as error:
+        except (
+            expat.ExpatError,
+            ValueError,
+            LookupError,
+        ) as error:  # the last two for charsets it cannot map
             fault = error
         if fault is not None and self._parser is not None:
             raise UnreadableError(Ambiguity.BAD_SYNTAX, "xml without a readable root element") from fault

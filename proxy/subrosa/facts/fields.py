@@ -152,7 +152,7 @@ def parse_content_disposition(value: str | bytes) -> tuple[str, str | None]:
     """Field name and file name of one part of a form (RFC 7578 4.2), ``(name, filename)``; octets are UTF-8.
 
     ``%22``, ``%0D`` and ``%0A`` are decoded as browsers encode them. A name must be given, once, without
-    backslash or other escapes; ``filename*`` (RFC 8187) counts alone or beside an equal ``filename``.
+    backslash, single quote before it (PHP drops it), encoded-word or other escapes; ``filename*`` (RFC 8187) counts alone or beside an equal ``filename``.
     A backslash in a file name is read only where it cannot hide a parameter. Raises UnreadableError otherwise.
     """
     text = _utf8(value)
@@ -171,7 +171,7 @@ def parse_content_disposition(value: str | bytes) -> tuple[str, str | None]:
             Ambiguity.DUPLICATE, f"content disposition {quoted(value)} does not name one field once"
         )
     name = _unquoted(parameters["name"])
-    if "\\" in name or _ESCAPE.search(_FORM_ESCAPE.sub("", name)):
+    if "\\" in name or name[:1] == "'" or "=?" in name or _ESCAPE.search(_FORM_ESCAPE.sub("", name)):
         raise UnreadableError(Ambiguity.BAD_ENCODING, f"content disposition {quoted(value)} escapes its name")
     return _form_unescaped(name), _filename(value, parameters)
 

@@ -14,7 +14,7 @@ from subrosa.facts.paths import NO_QUERY, Path, Query
 from subrosa.facts.quoting import quoted
 from subrosa.facts.rawhead import DEFAULT_LIMITS, HeadError, HeadFault, HeadLimits, Index, RawHead
 from subrosa.facts.records import RequestHead
-from subrosa.facts.unreadable import UnreadableError
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -22,6 +22,7 @@ __all__ = [
     "HeadFault",
     "HeadLimits",
     "RawHead",
+    "check_connect",
     "check_head",
     "check_trailers",
     "strip_hop_by_hop",
@@ -68,6 +69,17 @@ def check_head(raw: RawHead, limits: HeadLimits = DEFAULT_LIMITS) -> RequestHead
         length=length,
         upgrade=upgrade,
     )
+
+
+def check_connect(target: bytes | str, hosts: Sequence[bytes]) -> Authority:
+    """The target of a CONNECT (RFC 9112 3.2.3), which its Host may repeat, with or without the port.
+
+    Raises UnreadableError for a target without a port, for two Host lines and for a Host of another name.
+    """
+    authority = Authority.parse(target, None)
+    if len(hosts) > 1 or any(Authority.parse(host, authority.port) != authority for host in hosts):
+        raise UnreadableError(Ambiguity.CONFLICT, f"the tunnel to `{authority}` has another host field")
+    return authority
 
 
 def check_trailers(lines: Sequence[tuple[bytes, bytes]], limits: HeadLimits = DEFAULT_LIMITS) -> Fields:

@@ -197,10 +197,13 @@ class Query:
 
 
 def fold_name(name: str) -> str:
-    """What a parameter or field name is to the most lenient server: no case, no blanks around, no ``[]`` or NUL."""
+    """What a parameter or field name is to the most lenient server: no case, no blanks around, no ``[]`` or NUL.
+
+    URLSearchParams drops a question mark before the first name.
+    """
     if name.isalnum() and name.isascii():
         return name.lower()
-    plain = name.partition("\0")[0].strip()
+    plain = name.partition("\0")[0].strip().removeprefix("?")
     return (plain.partition("[")[0].rstrip() or plain).casefold()
 
 

@@ -12,6 +12,7 @@ from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers.modes import Socks5AuthData
 from mitmproxy.tls import ClientHelloData, TlsData
 
+from subrosa.facts.head import check_connect
 from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
@@ -93,7 +94,8 @@ class GatewayAddon:
         """Admit a tunnel; where it leads is judged inside, where the refusal can be read."""
         session, transfer, _ = self._of(flow)
         try:
-            target = Authority.parse(flow.request.data.authority, None)
+            hosts = [value for name, value in flow.request.data.headers.fields if name.lower() == b"host"]
+            target = check_connect(flow.request.data.authority, hosts)
         except UnreadableError as fault:
             verdict = refusal(Reason.HEAD, "guard.head", Stage.CONNECT, fault.detail)
             await transfer.refuse(verdict, lambda: session.identify_by(flow.request.data.headers.fields))
