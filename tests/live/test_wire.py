@@ -10,9 +10,15 @@ import wsproto
 import wsproto.events as ws
 
 from live.clients import Http1, trusting, tunnel
+from live.doubles import policy
 from live.harness import HOST, LIMITS, Setup, facing, replace
 from live.origins import Origin
+from subrosa.content.kinds import KindTable, Recogniser
+from subrosa.facts.body import Kind
 from subrosa.gateway.nextlayer import Looks, looks_like
+from subrosa.policy.conditions import build
+from subrosa.policy.rules import Rank, Rule
+from subrosa.policy.verdict import Outcome, Reason
 
 pytestmark = pytest.mark.asyncio
 
@@ -255,7 +261,7 @@ class Echo:
     def __init__(self) -> None:
         self.pings: list[bytes] = []
         self.reasons: list[object] = []
-        self.headers: list[str] = []
+        self.messages = b""
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conn = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
@@ -267,6 +273,7 @@ class Echo:
                         conn.send(ws.AcceptConnection()) + conn.send(ws.Message(data="hello at once"))
                     )
                 elif isinstance(event, ws.Message):
+                    self.messages += event.data.encode() if isinstance(event.data, str) else bytes(event.data)
                     writer.write(conn.send(ws.Message(data=event.data)))
                     writer.write(conn.send(ws.Ping(payload=b"from the origin")))
                 elif isinstance(event, ws.Ping | ws.Pong):
@@ -329,6 +336,87 @@ async def test_websocket_refusals(tmp_path: Path) -> None:
     async with facing(tmp_path, Origin(raw=echo), alpn=("http/1.1",)) as (setup, origin):
         _, _, status = await upgraded(setup, origin, "/head/block")
         assert (status, origin.tally.connections) == (403, 0)
+
+
+CHATS = replace(
+    policy(
+        Rule(
+            id="pledge.training-tag",
+            rank=Rank.SEALED,
+            outcome=Outcome.BLOCK,
+            reason=Reason.TRAINING_TAG,
+            when=build({"kind": "chat"}),
+        )
+    ),
+    kinds=KindTable([Recogniser(id="a-chat", kind=Kind.CHAT, meeting=True, text="SECRET")]),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "late", "discarded"),
+    [
+        pytest.param((), False, 6, id="as the first message"),
+        pytest.param(("one", "two"), True, 6, id="after others, which were too early to be stopped"),
+    ],
+)
+async def test_a_websocket_message_that_is_refused_closes_and_is_recorded(
+    before: tuple[str, ...], late: bool, discarded: int, tmp_path: Path
+) -> None:
+    echo = Echo()
+    async with facing(tmp_path, Origin(raw=echo), alpn=("http/1.1",), current=CHATS) as (setup, origin):
+        client, conn, _ = await upgraded(setup, origin, "/chat")
+        for text in before:
+            client.write(conn.send(ws.Message(data=text)))
+        client.write(conn.send(ws.Message(data="SEC", message_finished=False)))
+        client.write(conn.send(ws.Message(data="RET")))
+        closed = await until(client, conn, ws.CloseConnection)
+        assert isinstance(closed, ws.CloseConnection)
+        assert (closed.code, closed.reason) == (1008, "Blocked by Subrosa: pledge.training-tag, decision d-2")
+        await setup.recorder.at_rest()
+        assert [each.verdict.outcome for each in setup.recorder.decisions] == [Outcome.ALLOW]
+        outcome = setup.recorder.outcomes[0]
+        assert (outcome.refused, outcome.rule) == ("training-tag", "pledge.training-tag")
+        assert (outcome.late, outcome.sent, outcome.discarded) == (late, len("".join(before)), discarded)
+        assert b"SECRET" not in echo.messages
+        assert bool(outcome.sha256) is not late
+
+
+async def test_a_websocket_in_a_lockdown_closes_at_the_next_message(tmp_path: Path) -> None:
+    locked: list[bool] = []
+    echo = Origin(raw=Echo())
+    async with facing(tmp_path, echo, alpn=("http/1.1",), lockdown=lambda: bool(locked)) as (setup, origin):
+        client, conn, _ = await upgraded(setup, origin, "/head/allow")
+        locked.append(True)
+        client.write(conn.send(ws.Message(data="one")))
+        closed = await until(client, conn, ws.CloseConnection)
+        assert isinstance(closed, ws.CloseConnection)
+        assert closed.code == 1008
+        await setup.recorder.at_rest()
+        assert setup.recorder.outcomes[0].refused == "lockdown"
+
+
+async def test_a_websocket_extension_that_nobody_can_read_closes(tmp_path: Path) -> None:
+    async def agrees(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: x-scramble\r\n\r\n"
+        )
+        await reader.read()
+        writer.close()
+
+    async with facing(tmp_path, Origin(raw=agrees), alpn=("http/1.1",)) as (setup, origin):
+        client = await setup.h1(origin)
+        client.write(
+            f"GET /head/allow HTTP/1.1\r\nHost: {HOST}:{origin.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Extensions: x-scramble\r\n\r\n".encode()
+        )
+        await client.reader.readuntil(b"\r\n\r\n")
+        assert (await client.reader.readexactly(4))[2:] == (1008).to_bytes(2)
+        client.abort()
+        await setup.recorder.at_rest()
+        assert setup.recorder.outcomes[0].rule == "guard.protocol"
 
 
 async def test_a_websocket_message_beyond_the_limit_closes(tmp_path: Path) -> None:

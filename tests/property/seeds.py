@@ -160,6 +160,8 @@ def in_hindsight(transfer: Transfer) -> Verdict:
     inspection, verdict = inspect(policy_for(transfer), transfer)
     if inspection is None or inspection.subject.facts.head is None:
         return verdict
+    if inspection.subject.facts.head.upgrade is not None:
+        return verdict  # what follows a handshake are messages, each judged by itself
     patient = Patient(inspection.policy, inspection.subject.facts.connect, inspection.subject.facts.tls)
     patient.head(inspection.subject.facts.head)
     patient.data(transfer.body)
@@ -260,7 +262,7 @@ def _of_sample(path: Path) -> Iterator[Transfer]:
 
 
 _FOLDERS = ("media", "text", "training", "tags", "neg")
-CASES = tuple(_of_case(case) for case in load_cases(INPUTS).requests)
+CASES = tuple(_of_case(case) for case in load_cases(INPUTS).requests if not case.messages)
 CAPTURED = tuple(_captured(path) for path in sorted((PLACE / "http").glob("*.http")))
 FILES = tuple(path for folder in _FOLDERS for path in sorted((PLACE / folder).rglob("*")) if path.is_file())
 SAMPLES = (*CAPTURED, *(transfer for path in FILES for transfer in _of_sample(path)))

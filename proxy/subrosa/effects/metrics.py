@@ -124,6 +124,15 @@ class Metrics:
         ):
             if octets > 0:
                 self._bytes.child(of, direction).inc(octets)
+        if outcome.refused:
+            verdict, kind = decision.verdict, decision.kinds[0] if decision.kinds else NONE
+            self._blocked.child(
+                outcome.rule or NONE,
+                verdict.provider or NONE,
+                verdict.operation or NONE,
+                kind,
+                decision.source,
+            ).inc()
         if outcome.late:
             self._late.child(decision.verdict.operation or NONE).inc()
         if outcome.seconds > 0:

@@ -38,8 +38,8 @@ DECISION_FIELDS = (
     "content_type", "declared_length", "checksums", "seconds",
 )  # fmt: skip
 OUTCOME_FIELDS = (
-    "record", "id", "time", "sent", "received", "discarded", "upstream_status", "aborted", "refused", "late", "sha256",
-    "seconds",
+    "record", "id", "time", "sent", "received", "discarded", "upstream_status", "aborted", "refused", "rule", "late",
+    "sha256", "seconds",
 )  # fmt: skip
 
 
@@ -101,6 +101,7 @@ def outcome_record(outcome: TransferOutcome, now: float) -> Record:
         "upstream_status": outcome.upstream_status,
         "aborted": outcome.aborted,
         "refused": outcome.refused,
+        "rule": outcome.rule,
         "late": outcome.late,
         "sha256": outcome.sha256,
         "seconds": round(outcome.seconds, 6),

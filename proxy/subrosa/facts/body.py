@@ -140,3 +140,8 @@ def unreadable_body(fault: UnreadableError) -> BodyFacts:
 
 
 NO_BODY = BodyFacts(form=Form.NONE, closed=True, tags_closed=True, kinds_closed=True, shapes_closed=True)
+
+
+def no_message_yet() -> BodyFacts:
+    """The facts of a stream of messages before the first one: there is nothing, and what fields say is still open."""
+    return BodyFacts(tags_closed=True, kinds_closed=True, shapes_closed=True)

@@ -204,6 +204,10 @@ class TagTable:
         """Everything the tags together mean; the order and number of tags change nothing."""
         return frozenset(meaning for _, meaning in self.explain(tags))
 
+    def bearing(self, tag: Tag) -> frozenset[str]:
+        """What a tag adds to others; of those with one bearing two stand for all, and one with none for nothing."""
+        return self._dictionary.bearing(tag)
+
     def explain(self, tags: Iterable[Tag]) -> tuple[tuple[Tag, TagMeaning], ...]:
         """Which tag gave which meaning, in the order of the tags."""
         return self._dictionary.explain(tags)

@@ -200,6 +200,18 @@ class Dictionary:
                     found[statement.tag, TagMeaning.TRAINING] = None
         return tuple(found)
 
+    def bearing(self, tag: Tag) -> frozenset[str]:
+        """What a tag adds to others, in words that only compare; empty where it says nothing that could count."""
+        found: set[str] = set()
+        for statement in _statements(tag):
+            meanings = self._said(statement)
+            found.update(meanings)
+            if TagMeaning.SIGNAL in meanings and self._states_purpose(*statement.squeezed):
+                found.add("purpose")
+            if self._companions([(statement, meanings)]):
+                found.add("companion")
+        return frozenset(found)
+
     def _said(self, statement: _Statement) -> list[TagMeaning]:
         """What a statement means by itself; a name only hints."""
         meanings = self._alone(*statement.squeezed)

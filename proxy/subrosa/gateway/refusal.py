@@ -69,6 +69,8 @@ _ERRORS = {
 _FINAL = frozenset({ProxyError.TLS_CERTIFICATE, ProxyError.IP_PROHIBITED, ProxyError.LOOP})
 """Faults of a destination that a second attempt does not heal."""
 _SENTENCE = 400
+_CLOSE = 123
+"""Octets of a close reason (RFC 6455 5.5)."""
 _SHIPPED = ("pledge.", "strict.")
 _WORD = 128
 
@@ -112,6 +114,15 @@ def message(verdict: Verdict, decision_id: str) -> str:
     named.append(f"decision {plain(decision_id, _WORD)}")
     parts.append(f" ({', '.join(named)})")
     return "".join(parts)
+
+
+def close_reason(verdict: Verdict, decision_id: str) -> str:
+    """Why a WebSocket is closed: rule, decision and what to do, in the 123 octets that a close frame has for it."""
+    rule = verdict.rules[0] if verdict.rules else verdict.reason.value
+    told = f"Blocked by Subrosa: {plain(rule, _WORD)}, decision {plain(decision_id, _WORD)}"
+    return plain(ascii_text(f"{told}; {verdict.remedy}" if verdict.remedy else told), _CLOSE - 2).replace(
+        "…", "..."
+    )
 
 
 def _telling(verdict: Verdict, decision_id: str, told: Told, error: ProxyError) -> Telling:

@@ -149,10 +149,15 @@ class Transfer:
         """Whether octets may go to the destination: allowed, and that is recorded."""
         return self.verdict.allows and self.decision is not None
 
-    def _refused_after_all(self) -> str:
-        """Why an allow that stands recorded did not hold."""
-        allowed = self.decision is not None and self.decision.verdict.allows
-        return self.verdict.reason.value if allowed and not self.verdict.allows else ""
+    @property
+    def inspection(self) -> Inspection | None:
+        """What the head was judged with; messages are judged on."""
+        return self._inspection
+
+    def _refused_after_all(self) -> tuple[str, str]:
+        """Why, and by which rule, an allow that stands recorded did not hold."""
+        verdict, allowed = self.verdict, self.decision is not None and self.decision.verdict.allows
+        return (verdict.reason.value, (*verdict.rules, "")[0]) if allowed and not verdict.allows else ("", "")
 
     def drop(self) -> None:
         """Throw away what is held."""
@@ -173,6 +178,7 @@ class Transfer:
             return
         self.drop()
         hashed = self._hashed and self._hashed == (self.sent or self.discarded)
+        refused, rule = self._refused_after_all()
         self._outcome = TransferOutcome(
             id=self.id,
             sent=self.sent,
@@ -180,7 +186,8 @@ class Transfer:
             discarded=self.discarded,
             upstream_status=self.upstream_status,
             aborted=aborted,
-            refused=self._refused_after_all(),
+            refused=refused,
+            rule=rule,
             late=self.late,
             sha256=self._hash.hexdigest() if hashed else "",
             seconds=self.shared.clock() - self._started,

@@ -97,6 +97,16 @@ class _Part:
         return {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": one}
 
 
+@form
+class MessageForm(Form):
+    """One message of a stream."""
+
+    json: Spot | None = key(Tree(), "a JSON message", default=None)
+    text: str | None = key(RAW, "a message as text", default=None)
+    base64: bytes | None = key(Octets(), "a message as base64", default=None)
+    sample: str = key(SAMPLE, "a message, a file below tests/samples", default="")
+
+
 _LINES = MapOf(Some(RAW, "values"), "names to a value or a list of values")
 
 
@@ -123,6 +133,11 @@ class SendForm(Form):
     text: str | None = key(RAW, "a body as text", default=None)
     base64: bytes | None = key(Octets(), "a body as base64", default=None)
     sample: str = key(SAMPLE, "a body, a file below tests/samples", default="")
+    messages: tuple[MessageForm, ...] = key(
+        ListOf(Nested(MessageForm), "messages"),
+        "what is sent after a WebSocket upgrade, in order",
+        default=(),
+    )
 
 
 @form

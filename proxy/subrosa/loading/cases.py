@@ -12,6 +12,7 @@ from subrosa.loading.caseforms import (
     CaseForm,
     ExpectForm,
     KindCaseForm,
+    MessageForm,
     Part,
     PartForm,
     SendForm,
@@ -40,6 +41,8 @@ class Case:
     url: str
     lines: Lines
     body: bytes
+    messages: tuple[bytes, ...] = ()
+    """What follows an upgrade."""
     source: str = "customer-content"
     profile: Profile = Profile.STANDARD
     asserted: frozenset[str] = frozenset()
@@ -156,6 +159,7 @@ class _Reader:
             url=form.send.url,
             lines=tuple(lines),
             body=body or b"",
+            messages=tuple(self._message(message) for message in form.send.messages),
             source=form.source,
             profile=form.profile,
             asserted=frozenset(form.asserted),
@@ -191,6 +195,12 @@ class _Reader:
         if form.sample:
             yield "", self._sample(form.sample, form.spot)
 
+    def _message(self, form: MessageForm) -> bytes:
+        """The octets of one message."""
+        if form.json is None:
+            return self._content(form)
+        return json.dumps(plain(form.json.node), ensure_ascii=False).encode()
+
     def _multipart(self, parts: tuple[Part, ...]) -> bytes:
         pieces: list[bytes] = []
         for part in parts:
@@ -202,9 +212,9 @@ class _Reader:
             pieces.append(head.encode() + b"\r\n\r\n" + content + b"\r\n")
         return b"".join(pieces) + f"--{BOUNDARY}--\r\n".encode()
 
-    def _content(self, form: PartForm | KindCaseForm) -> bytes:
+    def _content(self, form: PartForm | MessageForm | KindCaseForm) -> bytes:
         given = [form.text is not None, form.base64 is not None, bool(form.sample)]
-        if sum(given) > 1 or (isinstance(form, PartForm) and not any(given)):
+        if sum(given) > 1 or (not isinstance(form, KindCaseForm) and not any(given)):
             self._faults.append(form.spot.fault("write one of text, base64 and sample"))
         if form.text is not None:
             return form.text.encode()

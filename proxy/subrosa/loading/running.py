@@ -16,6 +16,7 @@ from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.policy import load
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.inspection import Inspection
+from subrosa.policy.messages import MessageStream
 from subrosa.policy.policy import Policy, Profile
 from subrosa.policy.sources import Source, Sources
 from subrosa.policy.verdict import Reason, Verdict, refusal
@@ -88,7 +89,12 @@ def verdict_of(policy: Policy, case: Case, piece: int = 0) -> Verdict:
     step = piece or len(case.body) or 1
     for at in range(0, len(case.body), step):
         inspection.data(case.body[at : at + step])
-    return inspection.end()
+    verdict = inspection.end()
+    if case.messages and verdict.allows:
+        stream = MessageStream(inspection)
+        for message in case.messages:
+            verdict = stream.message(message)
+    return verdict
 
 
 class Sent(Protocol):

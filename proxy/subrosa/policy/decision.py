@@ -55,8 +55,8 @@ class TransferOutcome:
 
     ``upstream_status`` is 0 where nothing came back. ``aborted`` says who ended it early: ``client``,
     ``upstream``, ``gateway`` or empty. ``refused`` is the reason for which an allowed transfer was refused after all
-    (its address, its upstream, an error inside), else empty. ``sha256`` is hex, of held and blocked content, else
-    empty. ``seconds`` runs from the head to the end.
+    (its address, its upstream, a later message, an error inside) and ``rule`` the rule that did it, else both are
+    empty. ``sha256`` is hex, of held and blocked content, else empty. ``seconds`` runs from the head to the end.
     """
 
     id: str
@@ -66,6 +66,7 @@ class TransferOutcome:
     upstream_status: int = 0
     aborted: str = ""
     refused: str = ""
+    rule: str = ""
     late: bool = False
     sha256: str = ""
     seconds: float = 0.0

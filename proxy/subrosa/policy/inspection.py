@@ -8,7 +8,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 from dataclasses import replace
 
 from subrosa.content.reader import BodyReader
-from subrosa.facts.body import NO_BODY, Want, unreadable_body
+from subrosa.facts.body import NO_BODY, Want, no_message_yet, unreadable_body
 from subrosa.facts.fields import Fields, parse_codings
 from subrosa.facts.paths import Query
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
@@ -22,7 +22,7 @@ from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Carries
 from subrosa.policy.sources import Source
 from subrosa.policy.subject import NOTHING_READ, Subject
-from subrosa.policy.verdict import Outcome, Verdict
+from subrosa.policy.verdict import Outcome, Reason, Verdict
 
 
 class Inspection:
@@ -68,11 +68,21 @@ class Inspection:
         subject.head_kinds = tuple(policy.kinds.by_name(name)) if name else ()
         declared = policy.declared.get(head.authority.host)
         subject.declared = next((entry.purpose for entry in declared if entry.purpose), "")
+        if head.upgrade is not None:
+            return self._upgrade()
         if head.has_body:
             self._open_body(head, name)
         else:
             subject.body = NO_BODY
         return self._judge(Stage.HEAD if head.has_body else Stage.END, told=Stage.HEAD)
+
+    def _upgrade(self) -> Verdict:
+        """The head of a message stream; what only messages can settle lets the handshake pass (`messages.py`)."""
+        self.subject.body = no_message_yet()
+        verdict = self._judge(Stage.HEAD)
+        if not verdict.decided:
+            self.verdict = replace(verdict, outcome=Outcome.ALLOW, reason=Reason.ALLOWED)
+        return self.verdict
 
     def data(self, octets: bytes) -> Verdict:
         """Take octets of the body, any number of them; judged where the reader asks, however they were cut."""
@@ -121,7 +131,7 @@ class Inspection:
         self._reader = BodyReader(
             label,
             codings,
-            self._want(),
+            self.want(),
             self.policy.tags,
             self.policy.kinds,
             object_name=name,
@@ -130,7 +140,8 @@ class Inspection:
         )
         self.subject.body = self._reader.facts
 
-    def _want(self) -> Want:
+    def want(self) -> Want:
+        """What the rules may still need of a body, or of a message."""
         claims = self.subject.claims
         fields = tuple(wanted_fields(claims))
         return Want(

@@ -26,6 +26,7 @@ FORMS: dict[str, type[Form]] = {
     "a case": caseforms.CaseForm,
     "send": caseforms.SendForm,
     "a file in multipart": caseforms.PartForm,
+    "a message": caseforms.MessageForm,
     "expect": caseforms.ExpectForm,
     "a case of content": caseforms.KindCaseForm,
     "expect of content": caseforms.FoundForm,
