@@ -1,0 +1,171 @@
+"""The commands as a person types them: what they print, how they exit, and never a traceback."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from subrosa.cli.app import app
+from subrosa.cli.run import listeners
+from subrosa.runtime.configuration import StartError
+
+ROOT = Path(__file__).resolve().parents[3]
+JOBS = "POST https://api.openai.com/v1/fine_tuning/jobs"
+
+
+def subrosa(*words: str, given: str = "") -> Result:
+    return CliRunner().invoke(app, list(words), input=given)
+
+
+@pytest.fixture(autouse=True)
+def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def test_the_version_is_told() -> None:
+    assert subrosa("--version").stdout.startswith("subrosa ")
+
+
+@pytest.mark.parametrize(
+    "words", [["nope"], ["run", "--nope"], ["catalogue", "--rules"], ["events", "-n", "0"]]
+)
+def test_wrong_usage_exits_with_2(words: list[str]) -> None:
+    assert subrosa(*words).exit_code == 2
+
+
+def test_the_shipped_rules_are_in_order_and_pass_their_own_cases() -> None:
+    checked, tested = subrosa("check"), subrosa("test")
+    assert (checked.exit_code, tested.exit_code) == (0, 0)
+    assert checked.stdout.startswith("0 faults")
+    assert ", 0 failed" in tested.stdout
+
+
+def test_every_fault_of_a_directory_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "rules:\n  - {id: acme.x, verdict: block, when: {hots: a.example}, why: because}\n"
+    )
+    (tmp_path / "b.yaml").write_text("nothing: known\n")
+    result = subrosa("check", str(tmp_path))
+    assert result.exit_code == 1
+    assert "a.yaml:2:" in result.stderr
+    assert "b.yaml:1:" in result.stderr
+    assert "unknown fact `hots`: write one of" in result.stderr
+
+
+def test_a_refusal_is_explained_from_claim_to_rule() -> None:
+    result = subrosa("explain", JOBS, "--json", '{"training_file": "file-1"}')
+    assert result.exit_code == 0
+    assert "verdict    block (training-destination) at stage head" in result.stdout
+    assert "operation  openai.fine_tuning.jobs.create: fine-tuning, definite; matches: yes" in result.stdout
+    assert "rule       pledge.training-destination (sealed): yes" in result.stdout
+
+
+def test_a_multipart_is_explained_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "talk.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nAda: hello\n")
+    result = subrosa(
+        "explain",
+        "POST https://api.openai.com/v1/files",
+        "-F",
+        f"file=@{tmp_path / 'talk.vtt'}",
+        "-F",
+        "purpose=fine-tune",
+    )
+    assert "openai.files.create.fine_tune" in result.stdout
+    assert "verdict    block" in result.stdout
+
+
+def test_a_captured_request_is_explained_from_its_file(tmp_path: Path) -> None:
+    captured = (ROOT / "tests" / "samples" / "http" / "sagemaker_create_training_job.http").read_text()
+    host = "Host: api.sagemaker.eu-central-1.amazonaws.com"
+    sample = tmp_path / "captured.http"
+    sample.write_text(re.sub(r"(?i)host: .*", host, captured, count=1))
+    result = subrosa("explain", str(sample), "--machine")
+    told = json.loads(result.stdout)
+    assert told["verdict"]["outcome"] == "block"
+    assert told["verdict"]["operation"].startswith("sagemaker.")
+    assert {"id", "rank", "value", "facts"} == set(told["rules"][0])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param([JOBS, "-H", "novalue"], "write `Name: value`", id="a header without value"),
+        pytest.param([JOBS, "-F", "novalue"], "write `name=value`", id="a form field without value"),
+        pytest.param([JOBS, "--source", "nobody"], "source `nobody` is unknown", id="an unknown source"),
+        pytest.param(["/no/such/file"], "No such file", id="a file that is not there"),
+        pytest.param(["POST https://a b/"], "refused before any rule", id="a host that is none"),
+    ],
+)
+def test_what_cannot_be_explained_is_told_in_one_line(words: list[str], told: str) -> None:
+    result = subrosa("explain", *words)
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_the_catalogue_is_searched() -> None:
+    rows = json.loads(subrosa("catalogue", "fine_tuning.jobs", "--json").stdout)
+    assert any(row["operation"] == "openai.fine_tuning.jobs.create" for row in rows)
+    assert all("fine_tuning.jobs" in " ".join(row.values()) for row in rows)
+    assert subrosa("catalogue", "no-such-word").exit_code == 1
+    assert "operations" in subrosa("catalogue", "openai").stdout
+
+
+def test_the_authority_is_made_once_and_exported(tmp_path: Path) -> None:
+    first, again = subrosa("ca", "path"), subrosa("ca", "path")
+    assert first.stdout == again.stdout
+    path = Path(first.stdout.strip())
+    assert path.read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
+    assert (tmp_path / "state" / "subrosa" / "ca" / "mitmproxy-ca.pem").stat().st_mode & 0o077 == 0
+    assert subrosa("ca", "export").stdout_bytes == path.read_bytes()
+    assert subrosa("ca", "export", "jks").exit_code == 1
+
+
+def test_a_user_line_is_made_from_a_password_on_stdin() -> None:
+    assert subrosa("user", "web", given="secret\n").stdout.startswith("web:$scrypt$")
+    assert subrosa("user", "we:b", given="secret\n").exit_code == 1
+
+
+def test_events_say_when_no_gateway_answers() -> None:
+    result = subrosa("events", "--admin", "127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "is `subrosa run` up?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("listen", "modes", "found"),
+    [
+        pytest.param(None, [], [], id="nothing asked for leaves the settings"),
+        pytest.param("h:1", [], [("explicit", "h:1")], id="an address alone is the explicit proxy"),
+        pytest.param(
+            None, ["socks5"], [("socks5", "127.0.0.1:8080")], id="a mode alone takes the usual address"
+        ),
+        pytest.param(
+            "h:1", ["explicit", "socks5@h:2"], [("explicit", "h:1"), ("socks5", "h:2")], id="one each"
+        ),
+        pytest.param(
+            None,
+            ["reverse:https://u.example:8443@h:3"],
+            [("reverse:https://u.example:8443", "h:3")],
+            id="reverse",
+        ),
+        pytest.param(
+            "h:1",
+            ["reverse:https://u.example"],
+            [("reverse:https://u.example", "h:1")],
+            id="reverse, no port",
+        ),
+    ],
+)
+def test_listen_and_mode_make_listeners(
+    listen: str | None, modes: list[str], found: list[tuple[str, str]]
+) -> None:
+    assert [(one["mode"], one["listen"]) for one in listeners(listen, modes)] == found
+
+
+def test_bad_settings_are_one_start_error() -> None:
+    result = subrosa("check", "--config", "/no/such/file")
+    assert isinstance(result.exception, StartError)
+    assert "cannot be read" in result.exception.lines[0]
