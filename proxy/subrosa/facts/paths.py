@@ -5,6 +5,7 @@ and policy refuses marked ones where a rule has to know which operation a path m
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import override
 from urllib.parse import quote, unquote_to_bytes
@@ -47,7 +48,8 @@ class Path:
     ``segments`` are percent-decoded once, dot segments resolved and empty ones dropped; a last ``""`` stands
     for a trailing slash, and ``("",)`` is the root. ``text`` is the same as one path, reserved octets encoded.
     ``matching`` is ``segments`` as a lenient server reads them: no trailing slash, no ``;parameters``, no dots or
-    blanks at a segment's end. What stands behind ``#`` is in none of them. ``folded`` is the casefold of ``matching``.
+    blanks at a segment's end. What stands behind ``#`` is in none of them. ``folded`` is ``matching`` without case and
+    without compatibility forms.
     ``ambiguity`` says that servers differ about this path, ``detail`` in which way.
     """
 
@@ -117,7 +119,7 @@ def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
         segments,
         "/" + "/".join([quote(piece, safe=_KEPT) for piece in segments]),
         matching,
-        tuple(piece.casefold() for piece in matching),
+        tuple(unicodedata.normalize("NFKC", piece).casefold() for piece in matching),
         ambiguity,
         f"path {quoted(raw)} {detail}" if ambiguity else "",
     )

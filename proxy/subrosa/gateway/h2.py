@@ -44,6 +44,20 @@ class Windowed(BufferedH2Connection):
         settings.acknowledge()
         self.decoder.max_header_list_size = limits.head.head_bytes + limits.head.target_bytes
         self._window = limits.connection_window
+        self._block = limits.head.head_bytes + limits.head.target_bytes
+
+    @override
+    def receive_data(self, data: bytes) -> list[h2.events.Event]:
+        """Take octets; h2 alone looks at a frame's length, up to 16 MiB, only once the whole frame is there."""
+        events = super().receive_data(data)
+        waiting = self.incoming_buffer
+        begun = waiting._data[:3]  # noqa: SLF001 - no public way
+        block = sum(len(frame.data) for frame in waiting._headers_buffer)  # noqa: SLF001 - the same
+        if (len(begun) == 3 and int.from_bytes(begun) > self.max_inbound_frame_size) or block > self._block:  # noqa: PLR2004
+            self._terminate_connection(h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
+            msg = "a frame or a head is too long"
+            raise h2.exceptions.FrameTooLargeError(msg)
+        return events
 
     @override
     def initiate_connection(self) -> None:
