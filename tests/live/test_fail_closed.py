@@ -114,8 +114,8 @@ class Fails(Inspection):
     step = ""
 
     @override
-    def head(self, head: Any) -> Any:
-        return broken() if self.step == "head" else super().head(head)
+    def head(self, head: Any, opened: Any = None) -> Any:
+        return broken() if self.step == "head" else super().head(head, opened)
 
     @override
     def data(self, octets: bytes) -> Any:

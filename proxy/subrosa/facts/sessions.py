@@ -24,15 +24,19 @@ class SessionKey:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What the opening of an upload said: its tags, that it is meeting content, the training operations it called."""
+    """What the opening of an upload said: its tags, that it is meeting content, the training operations it called.
+
+    ``unreadable``: it had tags that have no single reading.
+    """
 
     tags: tuple[Tag, ...] = ()
     content: bool = False
     operations: tuple[str, ...] = ()
+    unreadable: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything was said at all."""
-        return bool(self.tags or self.content or self.operations)
+        return bool(self.tags or self.content or self.operations or self.unreadable)
 
     def join(self, other: "SessionFacts") -> "SessionFacts":
         """Everything that either says; facts only grow."""
@@ -40,4 +44,8 @@ class SessionFacts:
             tuple(dict.fromkeys((*self.tags, *other.tags))),
             self.content or other.content,
             tuple(sorted({*self.operations, *other.operations})),
+            self.unreadable or other.unreadable,
         )
+
+
+NOTHING_SAID = SessionFacts()

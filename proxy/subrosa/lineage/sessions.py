@@ -161,7 +161,7 @@ def _sweep(connection: sqlite3.Connection, now: float) -> None:
 
 def _encode(facts: SessionFacts) -> str:
     tags = [(tag.carrier, tag.key, tag.value) for tag in facts.tags]
-    text = json.dumps([tags, facts.content, facts.operations], separators=(",", ":"))
+    text = json.dumps([tags, facts.content, facts.operations, facts.unreadable], separators=(",", ":"))
     if len(text) > MOST_FACTS:
         raise SessionsError("the opening of an upload says more than 64 KiB")
     return text
@@ -171,11 +171,12 @@ def _decode(text: object) -> SessionFacts:
     if not isinstance(text, str):
         raise SessionsError("the store of upload sessions holds something else")
     try:
-        tags, content, operations = json.loads(text)
+        tags, content, operations, unreadable = json.loads(text)
         return SessionFacts(
             tuple(Tag(str(carrier), str(key), str(value)) for carrier, key, value in tags),
             bool(content),
             tuple(str(operation) for operation in operations),
+            bool(unreadable),
         )
     except TypeError as fault:
         raise SessionsError("the store of upload sessions holds something else") from fault

@@ -10,6 +10,7 @@ from subrosa.facts.unreadable import UnreadableError
 from subrosa.loading.faults import Fault
 from subrosa.loading.forms import DestinationForm, OperationForm, RequestForm, UnlessForm
 from subrosa.loading.shapes import Spot
+from subrosa.loading.uploads import continues_of, yields_of
 from subrosa.loading.values import Values
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.index import segments_of
@@ -109,6 +110,8 @@ def _operation(one: OperationForm, form: DestinationForm, faults: list[Fault]) -
         faults.append(one.spot.child("unless").fault(message))
     requests = _requests(one, faults)
     unless = None if one.unless is None else _unless(one.unless, faults)
+    yields = None if one.yields is None else yields_of(one.yields, faults)
+    continues = None if one.continues is None else continues_of(one.continues, requests, faults)
     if len(faults) > before:
         return None
     return Operation(
@@ -120,6 +123,9 @@ def _operation(one: OperationForm, form: DestinationForm, faults: list[Fault]) -
         unless=unless,
         carries=one.carries,
         object_body=one.body == "object",
+        yields=yields,
+        continues=continues,
+        late=one.late,
         shape=one.shape or form.shape,
         source="; ".join(one.source),
         breaks=one.breaks,

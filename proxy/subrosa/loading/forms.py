@@ -68,6 +68,35 @@ class UnlessForm(Form):
     )
 
 
+@form
+class YieldsForm(Form):
+    """Where the id of the upload that an operation opens stands: in its answer, or it is the address."""
+
+    json: str = key(Text("a dotted path such as `id`"), "a dotted path in the answer's JSON body", default="")
+    xml: str = key(Text("an element's name"), "an element of the answer's XML body", default="")
+    header: str = key(Text("a field's name"), "a header field of the answer", default="")
+    parameter: str = key(
+        Text("a parameter's name"),
+        "what is found is an address, and this parameter of it is the id",
+        default="",
+    )
+    url: bool = key(
+        Flag(), "true: what is found is an address, which is the id; alone, the request's own", default=False
+    )
+
+
+@form
+class ContinuesForm(Form):
+    """Where a later request of an upload names it: exactly one of these."""
+
+    query: str = key(Text("a parameter's name"), "a query parameter", default="")
+    header: str = key(Text("a field's name"), "a header field", default="")
+    path: str = key(
+        Text("a segment's name, `upload` for `{upload}`"), "a named segment of the path", default=""
+    )
+    url: bool = key(Flag(), "true: the request's own address", default=False)
+
+
 _REQUEST = Nested(RequestForm)
 
 
@@ -97,6 +126,15 @@ class OperationForm(Form):
         Word("body", str, ("object",)),
         "`object`: the body is a stored object, without fields and tags",
         default="",
+    )
+    yields: YieldsForm | None = key(
+        Nested(YieldsForm), "it opens an upload: where the upload's id stands", default=None
+    )
+    continues: ContinuesForm | None = key(
+        Nested(ContinuesForm), "it goes on with an upload: where it names the id", default=None
+    )
+    late: bool = key(
+        Flag(), "true: it says what an object is for after the object's octets have left", default=False
     )
     shape: str = key(
         ERROR_SHAPE, "the error shape that its clients read, where it is not the provider's", default=""

@@ -12,6 +12,7 @@ from subrosa.facts.body import NO_BODY, Want, no_message_yet, unreadable_body
 from subrosa.facts.fields import Fields, parse_codings
 from subrosa.facts.paths import Query
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
+from subrosa.facts.sessions import SessionFacts, SessionKey
 from subrosa.facts.stage import Stage
 from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import UnreadableError
@@ -22,6 +23,7 @@ from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Carries
 from subrosa.policy.sources import Source
 from subrosa.policy.subject import NOTHING_READ, Subject
+from subrosa.policy.uploads import keys_named, of_upload
 from subrosa.policy.verdict import Outcome, Reason, Verdict
 
 
@@ -52,18 +54,26 @@ class Inspection:
         """Whether octets of the body are still needed for the verdict."""
         return not self.verdict.decided
 
-    def head(self, head: RequestHead) -> Verdict:
-        """Take the checked head; decides at once where the body cannot matter."""
+    def names(self, head: RequestHead) -> tuple[SessionKey, ...] | None:
+        """The uploads that a head may go on with; None where it has to do with none. Asked before `head`, if at all.
+
+        Raises:
+            SessionsError: for more uploads than a request can mean.
+        """
+        self._claim(head)
+        return keys_named(self.subject) if of_upload(self.subject) else None
+
+    def head(self, head: RequestHead, opened: SessionFacts | None = None) -> Verdict:
+        """Take the checked head, and what the opening of its upload said; decides where the body cannot matter."""
         policy, subject = self.policy, self.subject
-        known = subject.facts
-        subject.facts = TransferFacts(
-            connect=known.connect, tls=known.tls, head=head, asserted=known.asserted
-        )
-        subject.claim(
-            policy.index.claims(head.authority.host, head.method, head.path, head.fields.get_all(TARGET))
-        )
+        if subject.facts.head is not head:
+            self._claim(head)
         tags, fault = policy.tags.head_tags(head.fields, head.query)
         subject.head_tags, subject.head_tag_fault = tuple(tags), fault
+        if opened is not None:
+            found = map(policy.operation, opened.operations)
+            subject.opened, subject.opened_by = opened, tuple(one for one in found if one is not None)
+            subject.head_tags = (*opened.tags, *subject.head_tags)
         name = "/".join(head.path.segments)
         subject.head_kinds = tuple(policy.kinds.by_name(name)) if name else ()
         declared = policy.declared.get(head.authority.host)
@@ -110,6 +120,14 @@ class Inspection:
         self.verdict = verdict
         self._reader = None
         return verdict
+
+    def _claim(self, head: RequestHead) -> None:
+        known, host = self.subject.facts, head.authority.host
+        self.subject.facts = TransferFacts(
+            connect=known.connect, tls=known.tls, head=head, asserted=known.asserted
+        )
+        targets = head.fields.get_all(TARGET)
+        self.subject.claim(self.policy.index.claims(host, head.method, head.path, targets))
 
     def _judge(self, stage: Stage, *, told: Stage | None = None) -> Verdict:
         verdict = decide(self.policy, self.subject, stage)

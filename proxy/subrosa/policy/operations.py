@@ -103,6 +103,29 @@ class OptOut:
         return "give " + " or ".join(sent)
 
 
+@dataclass(frozen=True, slots=True)
+class Yields:
+    """Where the id of the upload that an operation opens stands.
+
+    ``place`` is ``json``, ``xml`` or ``header`` of the answer, ``name`` a dotted path, an element or a field there; or
+    it is ``url``, for the request's own address. ``url`` says that the text found is an address whose host and path
+    are the id, ``parameter`` that it is an address of which this query parameter is the id.
+    """
+
+    place: Literal["json", "xml", "header", "url"]
+    name: str = ""
+    parameter: str = ""
+    url: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Continues:
+    """Where a later request names the upload; ``path`` is a named segment, ``url`` the request's own address."""
+
+    place: Literal["query", "header", "path", "url"]
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One API operation of one provider and what it does with what it is sent."""
@@ -116,6 +139,10 @@ class Operation:
     carries: Carries | None = None
     object_body: bool = False
     """The body is a stored object: no fields, no tags in it (PutObject)."""
+    yields: Yields | None = None
+    continues: Continues | None = None
+    late: bool = False
+    """What it says of an object comes after the object's octets have left."""
     shape: str = ""
     """The error shape that this operation's clients can read; empty takes the provider's."""
     source: str = ""

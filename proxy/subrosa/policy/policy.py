@@ -103,6 +103,12 @@ class Policy:
     reviewed: str = ""
     """The oldest ISO date on which an entry of the catalogue was checked against its source."""
 
+    def operation(self, name: str) -> Operation | None:
+        """The operation of this id, or None where the catalogue has none."""
+        provider = self.providers.get(name.partition(".")[0])
+        known = provider.operations if provider is not None else ()
+        return next((operation for operation in known if operation.id == name), None)
+
     @property
     def needs_shape(self) -> bool:
         """Whether rules outside the pledge ask for a body's shape."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from subrosa.facts.body import NO_BODY, BodyFacts, Form, Kind, KindFound
 from subrosa.facts.records import TransferFacts
 from subrosa.facts.references import GuardedStores, ObjectReference
+from subrosa.facts.sessions import NOTHING_SAID, SessionFacts
 from subrosa.facts.tags import Tag, TagMeaning, TagTable
 from subrosa.facts.ternary import Ternary, disjunction, negate, truth
 from subrosa.facts.unreadable import Ambiguity
 from subrosa.policy.operations import Claim, Operation
-from subrosa.policy.purposes import Carries
+from subrosa.policy.purposes import TRAINING, Carries
 from subrosa.policy.sources import Source
 
 
@@ -32,6 +33,10 @@ class Subject:
     head_tag_fault: Ambiguity | None = None
     head_kinds: tuple[KindFound, ...] = ()
     body: BodyFacts = field(default_factory=lambda: NO_BODY)
+    opened: SessionFacts = NOTHING_SAID
+    """What the opening of the upload said that this request goes on with; its tags are among ``head_tags``."""
+    opened_by: tuple[Operation, ...] = ()
+    """The training operations that opened it."""
     declared: str = ""
     """The purpose that the settings declare for this host, or empty."""
     asserted_used: set[str] = field(default_factory=set)
@@ -43,7 +48,8 @@ class Subject:
         if self.facts.head is None:
             return Ternary.UNKNOWN
         meanings = self.meanings()
-        if meanings & _SAYS_CONTENT or any(kind.meeting for kind in (*self.head_kinds, *self.body.kinds)):
+        kinds = (*self.head_kinds, *self.body.kinds)
+        if self.opened.content or meanings & _SAYS_CONTENT or any(kind.meeting for kind in kinds):
             return Ternary.TRUE
         if self.source.holds_content:
             return truth(TagMeaning.TRAINING in meanings or self._sends_something())
@@ -61,11 +67,15 @@ class Subject:
         )
 
     def training(self) -> Ternary:
-        """Whether a training operation, claimed `definite` or `likely`, is what the request does."""
+        """Whether a training operation, claimed `definite` or `likely`, is what the request does or goes on with."""
+        if any(operation.trains and not operation.by_default for operation in self.opened_by):
+            return Ternary.TRUE
         return self.claimed(lambda operation: operation.trains and not operation.by_default)
 
     def signal(self) -> Ternary:
-        """Whether an operation that only hints at training is what the request does."""
+        """Whether an operation that only hints at training is what the request does or goes on with."""
+        if any(operation.hints for operation in self.opened_by):
+            return Ternary.TRUE
         return self.claimed(lambda operation: operation.hints)
 
     def vendor_default(self) -> Ternary:
@@ -94,7 +104,7 @@ class Subject:
             return Ternary.UNKNOWN
         if meaning in self.meanings():
             return Ternary.TRUE
-        if self.head_tag_fault is not None or self._body_tags_unreadable():
+        if self.head_tag_fault is not None or self.opened.unreadable or self._body_tags_unreadable():
             return Ternary.UNREADABLE
         return Ternary.FALSE if self.body.tags_closed else Ternary.UNKNOWN
 
@@ -186,6 +196,14 @@ class Subject:
             if value is not Ternary.FALSE and open_claim is None:
                 open_claim = claim.operation
         return open_claim
+
+    def training_operations(self) -> tuple[str, ...]:
+        """The ids of the operations that make an upload one for training: this request's, and its opening's."""
+        found = [operation.id for operation in self.opened_by]
+        own = self.operation()
+        if own is not None and own.purpose in TRAINING and not own.by_default:
+            found.append(own.id)
+        return tuple(sorted(set(found)))
 
     def tags(self) -> tuple[Tag, ...]:
         """All tags seen so far, head first."""

@@ -19,7 +19,7 @@ from subrosa.lineage.sessions import LIFETIME, MOST_FACTS, SessionStore
 
 TAGGED = SessionFacts(tags=(Tag("x-amz-tagging", "purpose", "model-training"),))
 CONTENT = SessionFacts(content=True)
-TUNING = SessionFacts(operations=("openai.uploads.create.fine_tune",))
+TUNING = SessionFacts(operations=("openai.uploads.create.fine_tune",), unreadable=True)
 ONE, OTHER = SessionKey("aws-s3", "id", "U1"), SessionKey("aws-s3", "id", "U2")
 
 
@@ -70,7 +70,7 @@ def test_facts_only_grow(store: SessionStore) -> None:
     for facts in (TAGGED, CONTENT, TUNING, TAGGED):
         store.remember([ONE], facts)
 
-    assert store.recall([ONE]) == SessionFacts(TAGGED.tags, True, TUNING.operations)
+    assert store.recall([ONE]) == SessionFacts(TAGGED.tags, True, TUNING.operations, True)
 
 
 def test_facts_under_several_names_come_together(store: SessionStore) -> None:

@@ -9,6 +9,8 @@ FORMS: dict[str, type[Form]] = {
     "an operation": forms.OperationForm,
     "a request": forms.RequestForm,
     "unless": forms.UnlessForm,
+    "yields": forms.YieldsForm,
+    "continues": forms.ContinuesForm,
     "pledge.yaml, profiles, rules of your own": forms.RulesForm,
     "a rule": forms.RuleForm,
     "reclassify": forms.ReclassifyForm,
