@@ -49,7 +49,7 @@ class Windowed(BufferedH2Connection):
     @override
     def receive_data(self, data: bytes) -> list[h2.events.Event]:
         """Take octets; h2 alone looks at a frame's length, up to 16 MiB, only once the whole frame is there."""
-        events = super().receive_data(data)
+        events: list[h2.events.Event] = super().receive_data(data)
         waiting = self.incoming_buffer
         begun = waiting._data[:3]  # noqa: SLF001 - no public way
         block = sum(len(frame.data) for frame in waiting._headers_buffer)  # noqa: SLF001 - the same
