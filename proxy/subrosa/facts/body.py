@@ -142,6 +142,15 @@ def unreadable_body(fault: UnreadableError) -> BodyFacts:
 NO_BODY = BodyFacts(form=Form.NONE, closed=True, tags_closed=True, kinds_closed=True, shapes_closed=True)
 
 
-def no_message_yet() -> BodyFacts:
-    """The facts of a stream of messages before the first one: there is nothing, and what fields say is still open."""
-    return BodyFacts(tags_closed=True, kinds_closed=True, shapes_closed=True)
+def no_message_yet(*, framed: bool, json: bool) -> BodyFacts:
+    """The facts of a stream of messages before the first one; what its fields say is still open.
+
+    A handshake sends nothing by itself, so only fields are open there. A ``framed`` stream is the content itself:
+    open is what else its messages may be, and without ``json`` they have no fields and no tags to read.
+    """
+    return BodyFacts(
+        form=None if json else Form.OPAQUE,
+        tags_closed=not (framed and json),
+        kinds_closed=not framed,
+        shapes_closed=not framed,
+    )

@@ -4,6 +4,7 @@ The table is data (rules/tags.yaml); this module knows formats and no term.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -76,6 +77,7 @@ class XmlCarrier:
 
 
 _MOST_SAID = 1000
+_BINARY = b"-bin"
 
 type _Named = tuple[str, str, TagFormat]
 """Carrier name, fixed part of the key, format."""
@@ -152,12 +154,33 @@ class TagTable:
             if carrier is not None:
                 for value in values:
                     doubt = _read(tags, carrier, _text(value)) or doubt
+            if name.endswith(_BINARY):
+                doubt = self._binary_tags(tags, name, values, known=carrier is not None) or doubt
         for name_sent, value_sent in query.pairs:
             carrier = self._queries.find(fold_name(name_sent))
             if carrier is not None:
                 doubt = _read(tags, carrier, value_sent) or query.doubt(name_sent) or doubt
         bounded = _bounded(tags)
         return bounded, (doubt if len(bounded) == len(tags) else Ambiguity.TOO_LARGE)
+
+    def _binary_tags(
+        self, tags: list[Tag], name: bytes, values: tuple[bytes, ...], *, known: bool
+    ) -> Ambiguity | None:
+        """The tags of gRPC metadata whose value is base64 (its name ends in ``-bin``, several joined by commas).
+
+        A field that is a carrier under its whole name may hold plain text, so what is no base64 there is no fault.
+        """
+        carrier = self._headers.find(name.removesuffix(_BINARY).decode("latin-1"))
+        doubt: Ambiguity | None = None
+        for coded in (item.strip() for value in values for item in value.split(b",")) if carrier else ():
+            try:
+                octets = b64decode(coded.rstrip(b"=") + b"=" * (-len(coded.rstrip(b"=")) % 4), validate=True)
+            except ValueError:
+                doubt = doubt if known else Ambiguity.BAD_ENCODING
+                continue
+            if carrier is not None:
+                doubt = _read(tags, carrier, _text(octets)) or doubt
+        return doubt
 
     def is_form_carrier(self, name: str) -> bool:
         """Whether a form field of this name carries tags; any spelling of the name."""

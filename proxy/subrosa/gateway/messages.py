@@ -1,6 +1,8 @@
 """The messages of one allowed transfer, each judged before it goes on, by the policy as it is now."""
 
+from subrosa.content.messageframes import Framing, MessageFrames
 from subrosa.facts.stage import Stage
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
 from subrosa.gateway.narrow import known
 from subrosa.gateway.transfer import Transfer
 from subrosa.policy.messages import MessageStream
@@ -17,11 +19,11 @@ class Messages:
         self.sent = 0
         """Octets of the messages that may go on."""
 
-    def allow(self, octets: bytes, *, content_type: str | None = None) -> bool:
+    def allow(self, octets: bytes) -> bool:
         """Whether a message may go on; where not, the transfer is refused, and what went before counts as late."""
         transfer = self._transfer
         try:
-            verdict = self._judge(octets, content_type)
+            verdict = self._judge(octets)
         except Exception:  # noqa: BLE001 - whatever an inspection raises, the message is refused
             transfer.shared.ports.recorder.failed_closed("inspection")
             verdict = refusal(Reason.ENGINE, "guard.engine", Stage.BODY)
@@ -41,7 +43,7 @@ class Messages:
         else:
             transfer.discard(octets)
 
-    def _judge(self, octets: bytes, content_type: str | None) -> Verdict:
+    def _judge(self, octets: bytes) -> Verdict:
         shared, stream = self._transfer.shared, self._stream
         policy = shared.ports.policy()
         if policy is None:
@@ -54,4 +56,40 @@ class Messages:
             inspection = shared.parts.inspection(policy, facts.connect, facts.tls)
             inspection.head(known(facts.head))
             stream.renew(inspection)
-        return stream.message(octets, content_type=content_type)
+        return stream.message(octets)
+
+
+class FramedBody:
+    """A body that is a stream of messages (gRPC): gives those octets on that belong to judged ones."""
+
+    def __init__(self, transfer: Transfer, framing: Framing) -> None:
+        self._messages = Messages(transfer)
+        self._frames = MessageFrames(framing, transfer.shared.limits.websocket_message)
+
+    def take(self, octets: bytes) -> bytes | None:
+        """The octets that may go on now, maybe none; None once the transfer is refused."""
+        passed: list[bytes] = []
+        try:
+            for frame, message in self._frames.feed(octets):
+                if not self._messages.allow(message):
+                    return None
+                passed.append(frame)
+        except UnreadableError as fault:
+            self._unreadable(fault)
+            return None
+        return b"".join(passed)
+
+    def end(self) -> bool:
+        """Whether the body ends where a message does; where not, the transfer is refused."""
+        try:
+            self._frames.end()
+        except UnreadableError as fault:
+            self._unreadable(fault)
+            return False
+        return True
+
+    def _unreadable(self, fault: UnreadableError) -> None:
+        if fault.ambiguity is Ambiguity.TOO_LARGE:
+            self._messages.refuse(refusal(Reason.LIMIT, "guard.limit", Stage.BODY, fault.detail))
+        else:
+            self._messages.refuse(refusal(Reason.UNREADABLE, "guard.unreadable", Stage.BODY, fault.detail))

@@ -30,6 +30,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpReque
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.stage import Stage
 from subrosa.gateway import outgoing
+from subrosa.gateway.messages import FramedBody
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
@@ -49,6 +50,8 @@ class HeldStream(TunnelStream):
         super().__init__(context, stream_id, session)
         self.trailers: http.Headers | None = None
         self.response_trailers: http.Headers | None = None
+        self.framed: FramedBody | None = None
+        """Set where each message of the body is judged by itself."""
 
     @override
     def handle_event(self, event: events.Event) -> Commands:
@@ -127,6 +130,8 @@ class HeldStream(TunnelStream):
 
     def _release(self) -> Commands:
         self.client_state = self.state_stream_request_body
+        framing = known(self.held.inspection).framing
+        self.framed = FramedBody(self.held, framing) if framing is not None else None
         if not (yield from self.make_server_connection()) or self.over or self.client_left():
             return
         transfer, head, server = self.held, known(self.held.head), self.context.server
@@ -151,14 +156,22 @@ class HeldStream(TunnelStream):
             if self._unannounced():
                 yield from self._refuse_late(_no_body())
                 return
-            yield from self._sent_up(self.up.send(event.data))
+            octets = self.framed.take(event.data) if self.framed is not None else event.data
+            if octets is None:
+                yield from self._refuse_message()
+                return
+            yield from self._sent_up(self.up.send(octets) if octets else ())
         elif isinstance(event, RequestTrailers):
             self.trailers = event.trailers
             fault = self.held.check_late(event.trailers.fields)
             if fault is not None:
                 yield from self._refuse_late(fault)
         elif isinstance(event, RequestEndOfMessage):
-            self.whole = self.up.ended = True
+            self.whole = True
+            if self.framed is not None and not self.framed.end():
+                yield from self._refuse_message()
+                return
+            self.up.ended = True
             yield from self._sent_up(())
 
     def _sent_up(self, sending: "Commands | tuple[()]") -> Commands:
@@ -184,6 +197,17 @@ class HeldStream(TunnelStream):
         self.held.deny(verdict)
         yield from self.abort_upstream(ErrorCode.CANCEL)
         yield from self.refuse_or_break()
+
+    def _refuse_message(self) -> Commands:
+        """Refuse at a message of the body; trailers tell it where an answer began (gRPC over HTTP/2)."""
+        yield from self.abort_upstream(ErrorCode.CANCEL)
+        answer = self.held.answer()
+        if not (self.answered and answer.trailers_only and self.h2 and self.down.empty):
+            yield from self.refuse_or_break()
+            return
+        lines = [line for line in answer.fields if line[0] != b"content-type"]
+        yield SendHttp(ResponseTrailers(self.stream_id, http.Headers(lines)), self.context.client)
+        yield from self.end_early()
 
     # --- the response --------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Protocol, override
 
+from subrosa.content.messageframes import MessageFrames
 from subrosa.facts.body import KindFound
 from subrosa.facts.head import HeadError, RawHead, check_head
 from subrosa.facts.hosts import Authority
@@ -86,15 +87,31 @@ def verdict_of(policy: Policy, case: Case, piece: int = 0) -> Verdict:
     inspection, verdict = inspect(policy, case)
     if inspection is None:
         return verdict
-    step = piece or len(case.body) or 1
-    for at in range(0, len(case.body), step):
-        inspection.data(case.body[at : at + step])
-    verdict = inspection.end()
+    verdict = read_body(inspection, case.body, piece)
     if case.messages and verdict.allows:
         stream = MessageStream(inspection)
         for message in case.messages:
             verdict = stream.message(message)
     return verdict
+
+
+def read_body(inspection: Inspection, body: bytes, piece: int = 0) -> Verdict:
+    """The verdict on a whole body, read in pieces of so many octets, and by message where it is framed so."""
+    step = piece or len(body) or 1
+    pieces = [body[at : at + step] for at in range(0, len(body), step)]
+    if inspection.framing is None or not inspection.verdict.allows:
+        for octets in pieces:
+            inspection.data(octets)
+        return inspection.end()
+    stream, frames = MessageStream(inspection), MessageFrames(inspection.framing)
+    try:
+        for octets in pieces:
+            for _, message in frames.feed(octets):
+                stream.message(message)
+        frames.end()
+    except UnreadableError as error:
+        inspection.refuse(refusal(Reason.UNREADABLE, "guard.unreadable", Stage.BODY, error.detail))
+    return inspection.verdict
 
 
 class Sent(Protocol):

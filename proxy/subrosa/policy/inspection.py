@@ -7,6 +7,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 
 from dataclasses import replace
 
+from subrosa.content.messageframes import Framing
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import NO_BODY, Want, no_message_yet, unreadable_body
 from subrosa.facts.fields import Fields, parse_codings
@@ -30,12 +31,14 @@ from subrosa.policy.verdict import Outcome, Reason, Verdict
 class Inspection:
     """One transfer under one generation of the policy."""
 
-    __slots__ = ("_reader", "policy", "subject", "verdict")
+    __slots__ = ("_reader", "framing", "policy", "subject", "verdict")
 
     def __init__(self, policy: Policy, connect: ConnectFacts, tls: TlsFacts | None = None) -> None:
         self.policy = policy
         self.verdict = Verdict(outcome=Outcome.UNDECIDED)
         self._reader: BodyReader | None = None
+        self.framing: Framing | None = None
+        """How the body is cut into messages, where each must be judged by itself; see `messages.py`."""
         self.subject = Subject(
             facts=TransferFacts(connect=connect, tls=tls),
             source=policy.sources.find(connect.client),
@@ -79,18 +82,21 @@ class Inspection:
         declared = policy.declared.get(head.authority.host)
         subject.declared = next((entry.purpose for entry in declared if entry.purpose), "")
         if head.upgrade is not None:
-            return self._upgrade()
+            return self._by_message()
+        if head.has_body and (framing := _framing(head)) is not None:
+            return self._by_message(framing)
         if head.has_body:
             self._open_body(head, name)
         else:
             subject.body = NO_BODY
         return self._judge(Stage.HEAD if head.has_body else Stage.END, told=Stage.HEAD)
 
-    def _upgrade(self) -> Verdict:
-        """The head of a message stream; what only messages can settle lets the handshake pass (`messages.py`)."""
-        self.subject.body = no_message_yet()
+    def _by_message(self, framing: Framing | None = None) -> Verdict:
+        """The head of a message stream; what only messages can settle lets the head pass (`messages.py`)."""
+        self.subject.body = no_message_yet(framed=framing is not None, json=framing is None or framing.json)
         verdict = self._judge(Stage.HEAD)
         if not verdict.decided:
+            self.framing = framing
             self.verdict = replace(verdict, outcome=Outcome.ALLOW, reason=Reason.ALLOWED)
         return self.verdict
 
@@ -170,6 +176,14 @@ class Inspection:
             shapes=self.policy.needs_shape or any(claim.operation.hints for claim in claims),
             references=any(claim.operation.carries is Carries.REFERENCE for claim in claims),
         )
+
+
+def _framing(head: RequestHead) -> Framing | None:
+    """How gRPC and its kin cut the body; None where the head does not say it in one way, and for other bodies."""
+    try:
+        return Framing.of(head.fields)
+    except UnreadableError:
+        return None
 
 
 def _is_object(head: RequestHead, claims: tuple[Claim, ...]) -> bool:

@@ -7,7 +7,9 @@ over several; a field that an operation asks for is due in the first message, an
 from dataclasses import replace
 from typing import Final
 
+from subrosa.content.collect import Collector
 from subrosa.content.labels import SNIFFED, sniff
+from subrosa.content.protobuf import ProtobufScan
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import BodyFacts, Form
 from subrosa.facts.references import ObjectReference
@@ -29,12 +31,19 @@ _ALIKE: Final = 2
 class MessageStream:
     """All messages that a client sends in one transfer; ``inspection`` has taken its head and allows it."""
 
-    __slots__ = ("_bearings", "_facts", "_inspection", "verdict")
+    __slots__ = ("_bearings", "_facts", "_inspection", "_label", "_opaque", "verdict")
 
     def __init__(self, inspection: Inspection) -> None:
         self._inspection = inspection
+        framing = inspection.framing
+        self._opaque = framing is not None and not framing.json
+        self._label = "application/json" if framing is not None and framing.json else None
         self._facts = BodyFacts(
-            form=Form.JSON, closed=True, tags_closed=True, kinds_closed=True, shapes_closed=True
+            form=Form.OPAQUE if self._opaque else Form.JSON,
+            closed=True,
+            tags_closed=True,
+            kinds_closed=True,
+            shapes_closed=True,
         )
         self._bearings: dict[frozenset[str], int] = {}
         self.verdict = inspection.verdict
@@ -53,19 +62,24 @@ class MessageStream:
             self._take_tag(tag)
         self.verdict = inspection.verdict
 
-    def message(self, octets: bytes, *, content_type: str | None = None) -> Verdict:
+    def message(self, octets: bytes) -> Verdict:
         """Judge one whole message; after a refusal nothing more is read."""
         if not self.verdict.allows:
             return self.verdict
         subject = self._inspection.subject
-        self._take(octets, self._read(octets, content_type))
+        self._take(octets, self._read(octets))
         subject.body = self._facts
         self.verdict = replace(decide(self.policy, subject, Stage.END), stage=Stage.BODY)
+        self._inspection.verdict = self.verdict
         return self.verdict
 
-    def _read(self, octets: bytes, content_type: str | None) -> BodyFacts:
-        policy = self.policy
-        reader = BodyReader(content_type, (), self._inspection.want(), policy.tags, policy.kinds)
+    def _read(self, octets: bytes) -> BodyFacts:
+        policy, want = self.policy, self._inspection.want()
+        if self._opaque:
+            found = BodyFacts(form=Form.OPAQUE)
+            ProtobufScan(Collector(found, want, policy.tags), policy.kinds).read(octets)
+            return found
+        reader = BodyReader(self._label, (), want, policy.tags, policy.kinds)
         reader.feed(octets)
         reader.end()
         return reader.facts
@@ -85,7 +99,7 @@ class MessageStream:
             facts.ambiguous.setdefault(place, fault)
         if found.unreadable is not None and facts.unreadable is None:
             facts.unreadable, facts.detail = found.unreadable, found.detail
-        if found.form is Form.OPAQUE and sniff(octets[:SNIFFED]) is Form.JSON:
+        if found.form is Form.OPAQUE and not self._opaque and sniff(octets[:SNIFFED]) is Form.JSON:
             for place in self._inspection.want().json:
                 facts.ambiguous.setdefault(f"json:{place}", Ambiguity.BAD_SYNTAX)
 

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from subrosa.loading.running import inspect
+from subrosa.loading.running import inspect, read_body
 from subrosa.policy.explain import Explanation, explain
 from subrosa.policy.policy import Policy
 from subrosa.policy.sources import Source, Sources
@@ -44,8 +44,7 @@ def judge(policy: Policy, asked: Asked) -> Explanation:
     if inspection is None:
         msg = f"refused before any rule ({verdict.reason.value}, status {verdict.http_status}): {verdict.detail}"
         raise ValueError(msg)
-    inspection.data(asked.body)
-    inspection.end()
+    read_body(inspection, asked.body)
     return explain(inspection)
 
 
