@@ -3,12 +3,13 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from subrosa.content.kinds import KindTable
 from subrosa.facts.hosts import Authority
 from subrosa.facts.references import GuardedStores
+from subrosa.facts.sessions import SessionFacts, SessionKey, SessionsError
 from subrosa.facts.tags import TagTable
 from subrosa.facts.ternary import Ternary, truth
 from subrosa.gateway.egress import EgressDenied
@@ -158,12 +159,20 @@ def ports(recorder: ListRecorder, current: Callable[[], Policy | None], **more: 
     async def nothing(authority: Authority) -> list[str]:
         raise OSError(f"{authority.host} is not in the table")
 
+    async def nothing_known(_keys: Sequence[SessionKey]) -> SessionFacts | None:
+        return None
+
+    async def nothing_kept(_keys: Sequence[SessionKey], _facts: SessionFacts) -> None:
+        raise SessionsError("this test keeps nothing")
+
     given: dict[str, object] = {
         "policy": current,
         "recorder": recorder,
         "lockdown": lambda: False,
         "authenticate": nobody,
         "resolve": nothing,
+        "recall": nothing_known,
+        "remember": nothing_kept,
         "new_id": lambda: f"d-{next(count)}",
         **more,
     }

@@ -78,7 +78,7 @@ async def gateway(
     known: list[Policy | None] = [current if current is not None else policy(by_path())]
     given = {
         key: more.pop(key)
-        for key in ("authenticate", "resolve", "lockdown", "policy", "new_id")
+        for key in ("authenticate", "resolve", "lockdown", "policy", "new_id", "recall", "remember")
         if key in more
     }
     settings = EngineSettings(

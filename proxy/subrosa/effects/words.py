@@ -22,7 +22,18 @@ GUARDS: frozenset[str] = frozenset(
     {f"guard.{reason.value}" for reason in Reason} | {"guard.framing", "guard.ambiguity", "guard.engine"}
 )
 CAUSES: frozenset[str] = frozenset(
-    {"engine", "evidence", "hook", "inspection", "no-policy", "protocol", "resolver", "spool", "timeout"}
+    {
+        "engine",
+        "evidence",
+        "hook",
+        "inspection",
+        "no-policy",
+        "protocol",
+        "resolver",
+        "sessions",
+        "spool",
+        "timeout",
+    }
 )
 
 

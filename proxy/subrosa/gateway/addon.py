@@ -19,10 +19,10 @@ from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.extract import tls_facts
 from subrosa.gateway.judging import Heard
 from subrosa.gateway.listener import SOCKS5
-from subrosa.gateway.narrow import of_type
+from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.nextlayer import choose, is_outer, own_certificate
 from subrosa.gateway.session import Session
-from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead
+from subrosa.gateway.signals import ANSWER, HEARD, TRANSFER, HeadRead
 from subrosa.gateway.tls import HTTP1, HTTP2, GatewayTls, subject_of
 from subrosa.gateway.transfer import Transfer
 from subrosa.policy.verdict import Reason, refusal
@@ -118,6 +118,12 @@ class GatewayAddon:
         """Record what was decided after the head."""
         _, transfer, _ = self._of(flow)
         await transfer.settle()
+
+    async def response(self, flow: HTTPFlow) -> None:
+        """Remember the upload that an answer names."""
+        _, transfer, _ = self._of(flow)
+        lines = known(flow.response).data.headers.fields
+        await transfer.keep(lines, of_type(bytes, flow.metadata[ANSWER]))
 
     def _of(self, flow: HTTPFlow) -> tuple[Session, Transfer, HeadRead]:
         transfer, read = flow.metadata[TRANSFER], flow.metadata[HEARD]

@@ -14,7 +14,12 @@ from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.master import Master
 from mitmproxy.proxy import commands, events, server, server_hooks
 from mitmproxy.proxy.layer import Layer
-from mitmproxy.proxy.layers.http._hooks import HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook
+from mitmproxy.proxy.layers.http._hooks import (
+    HttpConnectHook,
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHook,
+)
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from subrosa.gateway.corked import Corked
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("subrosa.gateway")
 
 _READING: ContextVar[Connection | None] = ContextVar("_READING", default=None)
-_OF_REQUESTS = (HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook)
+_OF_REQUESTS = (HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook, HttpResponseHook)
 
 
 class GatewayHandler(server.LiveConnectionHandler):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.records import ConnectFacts, TlsFacts
+from subrosa.facts.sessions import SessionsError
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.ports import EvidenceError, Ports
 from subrosa.gateway.seam import Parts, Vetting
@@ -53,6 +54,8 @@ def failure(fault: Exception) -> tuple[str, Reason]:
     """Cause and reason of whatever a step raised."""
     if isinstance(fault, FailedError):
         return fault.cause, Reason.EVIDENCE if fault.cause == "evidence" else Reason.ENGINE
+    if isinstance(fault, SessionsError):
+        return "sessions", Reason.SESSIONS
     if isinstance(fault, EvidenceError):
         return "evidence", Reason.EVIDENCE
     if isinstance(fault, TimeoutError):

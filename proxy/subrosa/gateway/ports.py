@@ -1,10 +1,11 @@
 """What the data plane needs from the rest, as plain callables; `runtime` connects them, tests pass small doubles."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from subrosa.facts.hosts import Authority
+from subrosa.facts.sessions import SessionFacts, SessionKey
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from subrosa.policy.policy import Policy
 
@@ -43,7 +44,9 @@ class Ports:
 
     ``policy`` gives the current generation, or None while none is loaded. ``lockdown`` is the switch.
     ``authenticate`` verifies a proxy user and password, off the event loop where it is slow. ``resolve``
-    gives all addresses of a name as text; OSError where there are none.
+    gives all addresses of a name as text; OSError where there are none. ``recall`` gives what was said under any of
+    some names of uploads, ``remember`` returns when that is kept; both raise SessionsError when they cannot, ``recall``
+    also when it is asked for no name.
     """
 
     policy: Callable[[], Policy | None]
@@ -51,4 +54,6 @@ class Ports:
     lockdown: Callable[[], bool]
     authenticate: Callable[[str, str], Awaitable[bool]]
     resolve: Callable[[Authority], Awaitable[list[str]]]
+    recall: Callable[[Sequence[SessionKey]], Awaitable[SessionFacts | None]]
+    remember: Callable[[Sequence[SessionKey], SessionFacts], Awaitable[None]]
     new_id: Callable[[], str]

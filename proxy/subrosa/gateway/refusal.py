@@ -63,6 +63,7 @@ _ERRORS = {
     Reason.LIMIT: ProxyError.REQUEST_ERROR,
     Reason.NO_POLICY: ProxyError.CONFIGURATION,
     Reason.EVIDENCE: ProxyError.INTERNAL,
+    Reason.SESSIONS: ProxyError.INTERNAL,
     Reason.ENGINE: ProxyError.INTERNAL,
     Reason.UPSTREAM: ProxyError.UNAVAILABLE,
 }

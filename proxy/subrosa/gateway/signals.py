@@ -17,6 +17,8 @@ TRANSFER = "subrosa.transfer"
 """Where a flow's metadata keeps its `Transfer`."""
 HEARD = "subrosa.heard"
 """Where a flow's metadata keeps the event that its head came in."""
+ANSWER = "subrosa.answer"
+"""Where a flow's metadata keeps the octets of an answer that names an upload."""
 
 
 @dataclass

@@ -32,10 +32,10 @@ from subrosa.facts.stage import Stage
 from subrosa.gateway import outgoing
 from subrosa.gateway.messages import FramedBody
 from subrosa.gateway.narrow import known, of_type
+from subrosa.gateway.openings import OpeningStream
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead, WhenDrained
-from subrosa.gateway.tunnels import TunnelStream
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.verdict import Reason, Verdict, refusal
 
@@ -43,7 +43,7 @@ _SWITCHING = 101
 type Commands = layer.CommandGenerator[None]
 
 
-class HeldStream(TunnelStream):
+class HeldStream(OpeningStream):
     """One request and its response."""
 
     def __init__(self, context: Context, stream_id: int, session: Session) -> None:
@@ -229,6 +229,9 @@ class HeldStream(TunnelStream):
             yield from self._upstream_failed("the destination switched to a protocol that nobody asked for")
             return
         self.flow.response = response
+        if not self.remembered and transfer.opens(response.status_code):
+            self.keep_back(event)
+            return
         self.answered = True
         self.down.attach(self.context.client)
         answer = outgoing.response(

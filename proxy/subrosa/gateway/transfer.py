@@ -14,9 +14,11 @@ from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.stage import Stage
 from subrosa.gateway.judging import FailedError, Heard, Identify, Shared, failure
 from subrosa.gateway.ports import TransferOutcome
-from subrosa.gateway.refusal import Answer, Told
-from subrosa.gateway.shapes import ProxyError, choose_shape
+from subrosa.gateway.refusal import Answer
+from subrosa.gateway.refused import Refused
+from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.spool import Spool, SpoolError
+from subrosa.gateway.uploads import kept, opens, recalled
 from subrosa.policy.decision import Decision, decision_of
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.inspection import Inspection
@@ -134,15 +136,25 @@ class Transfer:
 
     def answer(self) -> Answer:
         """The refusal in the words that this client prints."""
-        told = Told(method=self._method(), content_type=self._field("content-type"), fault=self.fault)
-        shape = choose_shape(
-            self._provider_shape(),
-            told.content_type,
-            self._field("accept"),
-            self.head.authority.host.name if self.head is not None else "",
-            aws_signed=self._field("authorization").startswith("AWS4-"),
+        refused = Refused(
+            verdict=self.verdict,
+            id=self.id,
+            head=self.head,
+            raw=self._raw,
+            fault=self.fault,
+            policy=self._inspection.policy if self._inspection is not None else None,
         )
-        return self.shared.parts.answer(self.verdict, self.id, shape, request=told)
+        return refused.told(self.shared.parts)
+
+    def opens(self, status: int) -> bool:
+        """Whether an answer of this status may name an upload of which something must be remembered."""
+        return self.may_pass and opens(self._inspection, status)
+
+    async def keep(self, lines: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        """Remember the upload that an answer names, or refuse after all. Never raises but for cancellation."""
+        fault = await kept(self.shared, self._inspection, lines, body)
+        if fault is not None:
+            self.deny(fault)
 
     @property
     def may_pass(self) -> bool:
@@ -209,7 +221,7 @@ class Transfer:
             if heard.refused is not None:
                 self._refuse(heard.refused)
             else:
-                self._judge(heard.raw, heard.fault)
+                await self._judge(heard.raw, heard.fault)
         if self.verdict.decided:
             await self._record()
 
@@ -241,7 +253,7 @@ class Transfer:
             self._refuse(refusal(Reason.AUTHENTICATION, "guard.authentication", Stage.CONNECT, detail))
         return True
 
-    def _judge(self, raw: RawHead | None, fault: HeadError | None) -> None:
+    async def _judge(self, raw: RawHead | None, fault: HeadError | None) -> None:
         if fault is None and raw is not None:
             try:
                 self.head = self.shared.parts.check_head(raw, self.shared.limits.head)
@@ -249,9 +261,9 @@ class Transfer:
                 fault = found
         if fault is not None:
             self._refuse(head_refusal(fault))
-        elif self.head is not None:
-            head = self.head
-            self._caused("inspection", lambda: self._think(lambda inspection: inspection.head(head)))
+        elif self.head is not None and self._inspection is not None:
+            head, opened = self.head, await recalled(self.shared.ports, self._inspection, self.head)
+            self._caused("inspection", lambda: self._think(lambda inspection: inspection.head(head, opened)))
 
     def _step(self, step: Callable[[Inspection], Verdict]) -> None:
         """One synchronous step of the inspection, unless it is over."""
@@ -332,19 +344,3 @@ class Transfer:
         if self.head is None:
             return Stage.CONNECT
         return Stage.BODY if self._hashed else Stage.HEAD
-
-    def _method(self) -> str:
-        if self.head is not None:
-            return self.head.method
-        return self._raw.method.decode("latin-1") if self._raw is not None else "GET"
-
-    def _field(self, name: str) -> str:
-        if self.head is None:
-            return ""
-        return next(iter(self.head.fields.get_all(name)), "")
-
-    def _provider_shape(self) -> str:
-        if self._inspection is None or not self.verdict.provider:
-            return ""
-        provider = self._inspection.policy.providers.get(self.verdict.provider)
-        return provider.shape if provider is not None else ""

@@ -16,7 +16,6 @@ from subrosa.facts.records import RequestHead
 from subrosa.facts.sessions import SessionFacts, SessionKey, SessionsError
 from subrosa.facts.tagwords import TagMeaning
 from subrosa.facts.ternary import Ternary
-from subrosa.facts.unreadable import UnreadableError
 from subrosa.policy.index import segments_of
 from subrosa.policy.operations import Claim, Yields
 from subrosa.policy.subject import Subject

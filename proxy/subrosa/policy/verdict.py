@@ -37,6 +37,7 @@ class Reason(StrEnum):
     LIMIT = "limit"
     AUTHENTICATION = "authentication"
     EVIDENCE = "evidence"
+    SESSIONS = "sessions"
     ENGINE = "engine-error"
     UPSTREAM = "upstream"
 
@@ -74,6 +75,9 @@ REASONS: dict[Reason, ReasonText] = {
     Reason.LIMIT: ReasonText(413, "a limit of the gateway was reached"),
     Reason.AUTHENTICATION: ReasonText(407, "this source must authenticate to the proxy"),
     Reason.EVIDENCE: ReasonText(503, "the decision could not be recorded, so the transfer is refused"),
+    Reason.SESSIONS: ReasonText(
+        503, "what is known of this upload cannot be read or kept, so the transfer is refused"
+    ),
     Reason.ENGINE: ReasonText(503, "the gateway failed inside, so the transfer is refused"),
     Reason.UPSTREAM: ReasonText(502, "the destination could not be reached or trusted"),
 }

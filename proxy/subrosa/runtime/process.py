@@ -31,6 +31,7 @@ from subrosa.runtime.catalogue import rows
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.dataplane import egress_of, engine_settings, users_of
 from subrosa.runtime.explaining import explained
+from subrosa.runtime.uploads import Uploads
 from subrosa.settings import Settings
 
 
@@ -147,12 +148,16 @@ class Gateway:
         settings = self.settings
         users = users_of(settings)
         egress = egress_of(settings, self._own_addresses)
+        uploads = Uploads(settings.state_dir / "sessions.sqlite", CLOCK)
+        stack.push_async_callback(uploads.close)
         ports = Ports(
             policy=self.store.current,
             recorder=self.recorder,
             lockdown=lambda: self.lockdown.on,
             authenticate=users.verify,
             resolve=egress.resolve,
+            recall=uploads.recall,
+            remember=uploads.remember,
             new_id=lambda: str(uuid.uuid4()),
         )
         self.engine = Engine(engine_settings(settings, authority), ports, egress)
