@@ -152,8 +152,9 @@ def parse_content_disposition(value: str | bytes) -> tuple[str, str | None]:
     """Field name and file name of one part of a form (RFC 7578 4.2), ``(name, filename)``; octets are UTF-8.
 
     ``%22``, ``%0D`` and ``%0A`` are decoded as browsers encode them. A name must be given, once, without
-    backslash, single quote before it (PHP drops it), encoded-word or other escapes; ``filename*`` (RFC 8187) counts alone or beside an equal ``filename``.
-    A backslash in a file name is read only where it cannot hide a parameter. Raises UnreadableError otherwise.
+    backslash, single quote before it (PHP drops it), encoded-word or other escapes; ``filename*`` (RFC 8187)
+    counts alone or beside an equal ``filename``. A backslash in a file name is read only where it cannot hide a
+    parameter. Raises UnreadableError otherwise.
     """
     text = _utf8(value)
     start = _KIND.match(text)
