@@ -43,7 +43,7 @@ INPUTS = PolicyInputs(
 class Transfer:
     """One request as a client sends it, and the circumstances under which it is judged.
 
-    ``expected`` is what a rule case says must become of it, empty for a sample.
+    ``expected`` is what a rule case says must become of it, empty for a sample. ``messages`` are those of a WebSocket.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Transfer:
     asserted: frozenset[str] = frozenset()
     guarded: GuardedStores = field(default_factory=GuardedStores)
     expected: str = ""
+    messages: tuple[bytes, ...] = ()
 
     @override
     def __repr__(self) -> str:
@@ -202,6 +203,7 @@ def _of_case(case: Case) -> Transfer:
         asserted=case.asserted,
         guarded=case.guarded,
         expected=case.expect.verdict,
+        messages=case.messages,
     )
 
 
@@ -262,7 +264,9 @@ def _of_sample(path: Path) -> Iterator[Transfer]:
 
 
 _FOLDERS = ("media", "text", "training", "tags", "neg")
-CASES = tuple(_of_case(case) for case in load_cases(INPUTS).requests if not case.messages)
+_ALL = tuple(_of_case(case) for case in load_cases(INPUTS).requests)
+STREAMS = tuple(case for case in _ALL if case.messages or case.content_type.startswith("application/grpc"))
+CASES = tuple(case for case in _ALL if case not in STREAMS)
 CAPTURED = tuple(_captured(path) for path in sorted((PLACE / "http").glob("*.http")))
 FILES = tuple(path for folder in _FOLDERS for path in sorted((PLACE / folder).rglob("*")) if path.is_file())
 SAMPLES = (*CAPTURED, *(transfer for path in FILES for transfer in _of_sample(path)))

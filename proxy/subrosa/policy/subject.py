@@ -1,6 +1,6 @@
 """One transfer as rules see it: its facts so far, and the derived facts in three-valued logic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from subrosa.facts.body import NO_BODY, BodyFacts, Form, Kind, KindFound
@@ -13,6 +13,30 @@ from subrosa.facts.unreadable import Ambiguity
 from subrosa.policy.operations import Claim, Operation
 from subrosa.policy.purposes import TRAINING, Carries
 from subrosa.policy.sources import Source
+
+_STAND_FOR_ALL = 2
+
+
+@dataclass(slots=True)
+class _Weighed:
+    """What was made of so many tags of the head and of the body; of tags with one bearing two stand for all."""
+
+    head: int = 0
+    body: int = 0
+    meanings: frozenset[TagMeaning] = frozenset()
+    telling: dict[frozenset[str], list[Tag]] = field(default_factory=dict)
+
+    def add(self, table: TagTable, tags: Iterable[Tag]) -> None:
+        """Read more tags."""
+        more = False
+        for tag in tags:
+            bearing = table.bearing(tag)
+            known = self.telling.setdefault(bearing, []) if bearing else None
+            if known is not None and len(known) < _STAND_FOR_ALL:
+                known.append(tag)
+                more = True
+        if more:
+            self.meanings = table.meanings(tag for known in self.telling.values() for tag in known)
 
 
 @dataclass(slots=True)
@@ -40,6 +64,7 @@ class Subject:
     declared: str = ""
     """The purpose that the settings declare for this host, or empty."""
     asserted_used: set[str] = field(default_factory=set)
+    _weighed: _Weighed = field(default_factory=_Weighed)
 
     # --- what a rule may ask -------------------------------------------------------------------------------
 
@@ -210,9 +235,18 @@ class Subject:
         return (*self.head_tags, *self.body.tags) if self.body.tags else self.head_tags
 
     def meanings(self) -> frozenset[TagMeaning]:
-        """What the tags seen so far say."""
-        tags = self.tags()
-        return self.tag_table.meanings(tags) if tags else _NO_MEANING
+        """What the tags seen so far say; each is read once, however often this is asked."""
+        head, body = len(self.head_tags), len(self.body.tags)
+        if not head and not body:
+            return _NO_MEANING
+        weighed = self._weighed
+        if head != weighed.head:
+            weighed = self._weighed = _Weighed(head)
+            weighed.add(self.tag_table, self.head_tags)
+        if body != weighed.body:
+            weighed.add(self.tag_table, self.body.tags[weighed.body :])
+            weighed.body = body
+        return weighed.meanings
 
     def kinds(self) -> tuple[Kind, ...]:
         """The content kinds found so far, each once."""

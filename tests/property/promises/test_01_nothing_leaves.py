@@ -3,11 +3,22 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from property.seeds import CASES, Transfer, in_hindsight, judge, policy_for
+from property.seeds import CASES, STREAMS, Transfer, in_hindsight, judge, policy_for
 from property.strategies import splits, transfers
 from subrosa.facts.stage import Stage
 from subrosa.loading.running import inspect
+from subrosa.policy.messages import MessageStream
 from subrosa.policy.verdict import Verdict
+
+TAGGED = b'{"type": "Settings", "mip_opt_out": true, "tags": ["asr-training"]}'
+MESSAGES = (
+    TAGGED,
+    b"",
+    b"RIFF",
+    b"{",
+    b'{"type": "KeepAlive"}',
+    *(one for case in STREAMS for one in case.messages),
+)
 
 
 class Lane:
@@ -54,3 +65,23 @@ def test_promise_01_what_the_head_decides_needs_no_octet_of_the_body(transfer: T
     assert verdict.decided
     assert inspection is None or not inspection.wants_body
     assert verdict.outcome.value == transfer.expected
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from([one for one in STREAMS if one.messages]), st.lists(st.sampled_from(MESSAGES), max_size=6)
+)
+def test_promise_01_no_message_goes_on_before_its_own_verdict(
+    transfer: Transfer, messages: list[bytes]
+) -> None:
+    """A message that is refused alone for its tag is refused in any company, and after a refusal none goes on."""
+    inspection, verdict = inspect(policy_for(transfer), transfer)
+    assert inspection is not None
+    assert verdict.allows
+    stream = MessageStream(inspection)
+    refused = False
+    for message in (*transfer.messages[:1], *messages):
+        refused = refused or message == TAGGED
+        refused = not stream.message(message).allows or refused
+
+        assert stream.verdict.allows is not refused
