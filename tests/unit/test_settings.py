@@ -1,8 +1,10 @@
 """Settings: strict, layered, and every fault told at once with its place."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from subrosa.policy.policy import Profile
 from subrosa.settings import Layer, Place, Settings, SettingsError, parse
@@ -123,3 +125,11 @@ def test_a_secret_in_a_faulty_parent_proxy_is_not_told() -> None:
     with pytest.raises(SettingsError) as refused:
         settings(upstream_proxy="ftp://user:hunter2@proxy.example")
     assert "hunter2" not in str(refused.value)
+
+
+def test_the_readme_shows_every_setting_and_shows_it_right() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (block,) = re.findall(r"```yaml\n(listeners:.*?)```", readme, re.DOTALL)
+    shown = yaml.safe_load(block)
+    assert set(shown) == {field.alias or name for name, field in Settings.model_fields.items()}
+    assert parse([layer(shown)]).profile is Profile.STANDARD
