@@ -16,7 +16,7 @@ MOST_VALUES: Final = 1000
 """Distinct values of one place."""
 
 MOST_TEXT: Final = 1024 * 1024
-"""Characters of all values of one body."""
+"""Characters of all values of one body, and of all its tags."""
 
 MOST_TAGS: Final = 1000
 
@@ -25,6 +25,7 @@ TAGS: Final = "tags"
 
 _UTF8_NAMES: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _MOST_REMEMBERED: Final = 1000
+_LONGEST_REMEMBERED: Final = 256
 _CHARSET_FIELD: Final = "_charset_"
 
 
@@ -41,14 +42,14 @@ class FormPlace:
 class Collector:
     """Writes into one ``BodyFacts`` what ``want`` asks for and what ``tags`` names as a carrier."""
 
-    __slots__ = ("_form_places", "_kept", "_seen", "facts", "tags", "want")
+    __slots__ = ("_form_places", "_kept", "_seen", "_tagged", "facts", "tags", "want")
 
     def __init__(self, facts: BodyFacts, want: Want, tags: TagTable) -> None:
         self.facts = facts
         self.want = want
         self.tags = tags
         self._seen: set[str] = set()
-        self._kept = 0
+        self._kept = self._tagged = 0
         self._form_places: dict[str, FormPlace | None] = {}
 
     def form_place(self, name: str) -> FormPlace | None:
@@ -56,6 +57,8 @@ class Collector:
 
         A name that comes to a needed one only without blanks, controls or a ``[…]`` suffix is that place, not exact.
         """
+        if len(name) > _LONGEST_REMEMBERED:
+            return self._place(name)
         if name not in self._form_places and len(self._form_places) < _MOST_REMEMBERED:
             self._form_places[name] = self._place(name)
             return self._form_places[name]
@@ -91,9 +94,10 @@ class Collector:
             self.ambiguous(TAGS, error.ambiguity)
 
     def add_tags(self, tags: Iterable[Tag]) -> None:
-        """Record tags, up to 1,000; more are TOO_LARGE for all carriers."""
+        """Record tags, up to 1,000 and 1 MiB; more are TOO_LARGE for all carriers."""
         for tag in tags:
-            if len(self.facts.tags) >= MOST_TAGS:
+            self._tagged += len(tag.key) + len(tag.value)
+            if len(self.facts.tags) >= MOST_TAGS or self._tagged > MOST_TEXT:
                 self.ambiguous(TAGS, Ambiguity.TOO_LARGE)
                 return
             self.facts.tags.append(tag)
