@@ -127,8 +127,15 @@ def items_in(value: str) -> int:
 
 
 def _statements(tag: Tag) -> Iterator[_Statement]:
-    """What a tag says: its value, each item of a list, and each ``key=value`` or ``agent: value`` in an item."""
+    """What a tag says: its value, each item of a list, and each ``key=value`` or ``agent: value`` in an item.
+
+    A key that is a ``key=value`` by itself, escaped once too often, says that too.
+    """
     key = canonical(tag.key)
+    if "=" in tag.key or "%" in tag.key:
+        outer = decoded(tag.key).partition("=")
+        if outer[1]:
+            yield _Statement(tag, canonical(outer[0]), canonical(outer[2]))
     for item in dict.fromkeys(_ITEMS.split(decoded(tag.value))):
         yield _Statement(tag, key, canonical(item))
         inner = _KEYED.split(item, maxsplit=1)
