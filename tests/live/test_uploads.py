@@ -23,12 +23,13 @@ from subrosa.runtime.uploads import Uploads
 
 pytestmark = pytest.mark.asyncio
 
-TUS, GCS, S3, OPENAI, PLAIN = (
+TUS, GCS, S3, OPENAI, PLAIN, AZURE = (
     "tus.corp.example",
     "storage.googleapis.com",
     "meetings.s3.eu-central-1.amazonaws.com",
     "api.openai.com",
     "www.example.com",
+    "acct.blob.core.windows.net",
 )
 CREATED = (
     b'<?xml version="1.0"?><InitiateMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -143,7 +144,7 @@ async def running(directory: Path, **more: Any) -> AsyncIterator[tuple[Setup, Or
     given = {"recall": uploads.recall, "remember": uploads.remember, "current": policy, **more}
     try:
         async with gateway(directory, **given) as setup:
-            hosts = (TUS, GCS, S3, OPENAI, PLAIN)
+            hosts = (TUS, GCS, S3, OPENAI, PLAIN, AZURE)
             setup.egress.table.update({host: ["127.0.0.1"] for host in hosts})
             async with serve(Origin(), setup.authority.server_context(*hosts)) as origin:
                 yield setup, origin
@@ -452,3 +453,54 @@ async def test_a_hook_that_fails_while_an_answer_is_kept_back_refuses_it(
 
     assert heard.status == 503
     assert setup.recorder.causes == {"hook": 1}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("ask", "status", "late"),
+    [
+        pytest.param(
+            Ask(
+                method="PUT",
+                host=AZURE,
+                path="/c/a.bin?comp=blocklist",
+                lines=(
+                    "Content-Type: application/xml",
+                    "x-ms-tags: purpose=ml%20training",
+                    "x-data-class: meeting",
+                ),
+                body=b"<BlockList><Latest>AA==</Latest></BlockList>",
+            ),
+            403,
+            [True],
+            id="blocks that are committed for training",
+        ),
+        pytest.param(
+            Ask(method="PUT", host=AZURE, path="/c/a.bin?comp=blocklist", body=b"<BlockList/>"),
+            200,
+            [False],
+            id="blocks that are committed",
+        ),
+        pytest.param(
+            Ask(
+                method="PUT",
+                host=AZURE,
+                path="/c/a.bin",
+                lines=("x-ms-tags: purpose=ml%20training", "x-data-class: meeting"),
+                body=b"x",
+            ),
+            403,
+            [False],
+            id="a blob that is put for training",
+        ),
+    ],
+)
+async def test_a_tag_that_comes_after_the_bytes_is_told_as_late(
+    tmp_path: Path, ask: Ask, status: int, late: list[bool], way: str
+) -> None:
+    async with running(tmp_path) as (setup, origin):
+        heard = await send(setup, origin, ask, way)
+        await setup.recorder.at_rest()
+
+    assert heard.status == status
+    assert [one.late for one in setup.recorder.outcomes] == late

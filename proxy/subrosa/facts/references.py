@@ -78,6 +78,11 @@ class ObjectReference:
             return _arn(text[4:]) or cls(Provider.S3, "", text, resolved=False)
         return _named(Provider.S3, unquote(text.partition("?")[0]))
 
+    @classmethod
+    def of_address(cls, authority: Authority, path: str) -> "ObjectReference":
+        """The object at the address of a request."""
+        return _of_host(authority, path)
+
     def matches(self, store: GuardedStore) -> bool:
         """Whether the object lies in the store, or the named prefix holds some of it.
 

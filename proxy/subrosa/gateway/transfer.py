@@ -200,7 +200,7 @@ class Transfer:
             aborted=aborted,
             refused=refused,
             rule=rule,
-            late=self.late,
+            late=self.late or self.verdict.late,
             sha256=self._hash.hexdigest() if hashed else "",
             seconds=self.shared.clock() - self._started,
         )

@@ -5,6 +5,7 @@ allowed only when no block rule can hold any more.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from subrosa.facts.hosts import Host
 from subrosa.facts.paths import Path
@@ -120,7 +121,7 @@ def _blocked(policy: Policy, rule: Rule, stage: Stage, subject: Subject) -> Verd
     if rule.reason is Reason.VENDOR_DEFAULT and operation is not None and operation.unless is not None:
         remedy = operation.unless.remedy()
     observed = policy.observe and rule.reason in _LIFTED_BY_OBSERVE
-    return _told(
+    told = _told(
         rule.reason,
         (rule.id,),
         stage,
@@ -130,6 +131,7 @@ def _blocked(policy: Policy, rule: Rule, stage: Stage, subject: Subject) -> Verd
         remedy=remedy,
         would_block=observed,
     )
+    return replace(told, late=not observed and operation is not None and operation.late)
 
 
 def _told(  # noqa: PLR0913 - the fields of one verdict

@@ -118,8 +118,9 @@ def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Dec
 
 
 def _presumed(inspection: Inspection) -> bool:
-    """Customer content, or not certain that it is none."""
-    return inspection.subject.customer_content() is not Ternary.FALSE
+    """Customer content, or a name of it, or not certain that it is none."""
+    subject = inspection.subject
+    return subject.customer_content() is not Ternary.FALSE or subject.reference_guarded() is Ternary.TRUE
 
 
 def _query(query: Query) -> str:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from subrosa.content.messageframes import Framing
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import NO_BODY, Want, no_message_yet, unreadable_body
+from subrosa.facts.copies import sources_of, target_of
 from subrosa.facts.fields import Fields, parse_codings
 from subrosa.facts.paths import Query
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
@@ -77,6 +78,10 @@ class Inspection:
             found = map(policy.operation, opened.operations)
             subject.opened, subject.opened_by = opened, tuple(one for one in found if one is not None)
             subject.head_tags = (*opened.tags, *subject.head_tags)
+        if policy.guarded.stores:
+            subject.head_references = sources_of(head)
+            if any(claim.operation.late for claim in subject.claims):
+                subject.head_references += (target_of(head),)
         name = "/".join(head.path.segments)
         subject.head_kinds = tuple(policy.kinds.by_name(name)) if name else ()
         declared = policy.declared.get(head.authority.host)

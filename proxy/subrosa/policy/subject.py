@@ -56,6 +56,8 @@ class Subject:
     head_tags: tuple[Tag, ...] = ()
     head_tag_fault: Ambiguity | None = None
     head_kinds: tuple[KindFound, ...] = ()
+    head_references: tuple[ObjectReference, ...] = ()
+    """The stored objects that the head names."""
     body: BodyFacts = field(default_factory=lambda: NO_BODY)
     opened: SessionFacts = NOTHING_SAID
     """What the opening of the upload said that this request goes on with; its tags are among ``head_tags``."""
@@ -69,18 +71,50 @@ class Subject:
     # --- what a rule may ask -------------------------------------------------------------------------------
 
     def customer_content(self) -> Ternary:
-        """Whether the transfer carries meeting content: source, tag, mark or kind says so."""
+        """Whether the transfer carries meeting content: source, tag, mark, kind or a guarded store says so."""
         if self.facts.head is None:
             return Ternary.UNKNOWN
-        meanings = self.meanings()
-        kinds = (*self.head_kinds, *self.body.kinds)
-        if self.opened.content or meanings & _SAYS_CONTENT or any(kind.meeting for kind in kinds):
+        if self._is_marked() or self._names_guarded(self.head_references):
             return Ternary.TRUE
         if self.source.holds_content:
-            return truth(TagMeaning.TRAINING in meanings or self._sends_something())
+            return truth(TagMeaning.TRAINING in self.meanings() or self._sends_something())
         if self.body.unreadable is not None:
             return Ternary.UNREADABLE
-        return Ternary.FALSE if self.body.tags_closed and self.body.kinds_closed else Ternary.UNKNOWN
+        closed = self.body.tags_closed and self.body.kinds_closed
+        return disjunction((Ternary.FALSE if closed else Ternary.UNKNOWN, self._refers()))
+
+    def _is_marked(self) -> bool:
+        """Whether a tag, a kind or the opening of the upload says that it is meeting content."""
+        kinds = (*self.head_kinds, *self.body.kinds)
+        marked = self.opened.content or any(kind.meeting for kind in kinds)
+        return marked or bool(self.meanings() & _SAYS_CONTENT)
+
+    def _names_guarded(self, references: Iterable[ObjectReference | None]) -> bool:
+        if not self.guarded.stores:
+            return False
+        return any(one is not None and self.guarded.covers(one) for one in references)
+
+    def _refers(self) -> Ternary:
+        """Whether the body names a guarded store, for an operation that copies; one that trains has its own rule."""
+        body = self.body
+        if not self.guarded.stores or body.form in (Form.OPAQUE, Form.NONE) or not self._carries_references():
+            return Ternary.FALSE
+        training = self.training()
+        if training is not Ternary.FALSE:
+            return Ternary.FALSE if training is Ternary.TRUE else training
+        if self._names_guarded(map(ObjectReference.parse, body.references)):
+            return Ternary.TRUE
+        if "references" in body.ambiguous:
+            return Ternary.UNREADABLE
+        return Ternary.FALSE if body.closed else Ternary.UNKNOWN
+
+    def _carries_references(self) -> bool:
+        head = self.facts.head
+        return head is not None and any(
+            claim.operation.carries is Carries.REFERENCE
+            and claim.pattern.test(head, self.body) is not Ternary.FALSE
+            for claim in self.claims
+        )
 
     def _sends_something(self) -> bool:
         head = self.facts.head
@@ -149,8 +183,7 @@ class Subject:
 
     def reference_guarded(self) -> Ternary:
         """Whether the request names an object in a guarded store."""
-        found = (ObjectReference.parse(text) for text in self.body.references)
-        if any(reference is not None and self.guarded.covers(reference) for reference in found):
+        if self._names_guarded((*self.head_references, *map(ObjectReference.parse, self.body.references))):
             return Ternary.TRUE
         if self.body.unreadable is not None or "references" in self.body.ambiguous:
             return Ternary.UNREADABLE

@@ -106,6 +106,8 @@ class Verdict:
     """HTTP status of the refusal where it differs from the reason's own (431, 414, 400 …); 0 takes the reason's."""
     would_block: bool = False
     asserted: tuple[str, ...] = ()
+    late: bool = False
+    """What was refused says something of an object whose octets have left already."""
 
     @property
     def http_status(self) -> int:
