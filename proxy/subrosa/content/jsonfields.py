@@ -13,6 +13,7 @@ from subrosa.content.collect import MOST_VALUE
 from subrosa.content.jsonpaths import Position
 from subrosa.content.jsonsink import MOST_REFERENCE, JsonSink
 from subrosa.content.jsonstring import JsonString, is_partial
+from subrosa.content.members import enter
 from subrosa.content.utf8 import Utf8
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
@@ -20,7 +21,6 @@ MOST_DEPTH: Final = 128
 _STEP: Final = 64 * 1024
 _MOST_RAW: Final = 6 * MOST_VALUE
 _MOST_RAW_KEY: Final = 2 * 1024
-_MOST_SEEN: Final = 4_000  # keys of one object that are told apart
 
 
 class _State(IntEnum):
@@ -56,7 +56,7 @@ class JsonReader:
     """
 
     __slots__ = (
-        "_at", "_frames", "_key", "_most_reference", "_name", "_one", "_path", "_roots", "_runs",
+        "_at", "_frames", "_key", "_most_kept", "_name", "_one", "_path", "_roots", "_runs",
         "_separated", "_sink", "_state", "_string", "_text", "_utf8",
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ class JsonReader:
         self._name = ""
         self._key = False
         self._string = JsonString()
-        self._most_reference = 6 * MOST_REFERENCE if sink.wants_references else 0
+        self._most_kept = max(6 * MOST_REFERENCE if sink.wants_references else 0, sink.most_content)
         self._roots = 0
         self._separated = True
 
@@ -153,7 +153,7 @@ class JsonReader:
                 self._at, self._path = frame.here, frame.path
         if char == '"':
             needed = self._at is not None and self._at.ends
-            self._begin_string(_MOST_RAW if needed else self._most_reference, key=False)
+            self._begin_string(_MOST_RAW if needed else self._most_kept, key=False)
             return at + 1
         if char in "{[":
             return self._open(char, at)
@@ -229,8 +229,7 @@ class JsonReader:
             self._state = _State.KEY if self._frames[-1].is_object else _State.VALUE
         if found := last.match(text, after):
             after = self._close(found.end() - 1)
-        if self._sink.wants_references:
-            self._sink.references_in(text, at, after)
+        self._sink.passed_over(text, at, after)
         return after
 
     def _skip_small(self, text: str, at: int) -> int:
@@ -240,30 +239,15 @@ class JsonReader:
         found = self._runs.member_value.match(text, at)
         if found is None:
             return at
-        if self._sink.wants_references:
-            self._sink.references_in(text, at, found.end())
+        self._sink.passed_over(text, at, found.end())
         self._state = _State.AFTER
         return self._after(text[found.end() - 1], found.end() - 1)
 
     def _member(self, frame: _Frame, here: Position, key: str) -> None:
         """A key of an object in which something is needed."""
-        whole = tokens.is_whole(key)
-        folded = (key if whole else tokens.broken_at(key)).casefold()
-        child = here.child(folded)
-        self._at = child
-        if child is None:
-            return
-        self._name = key
-        self._path = f"{frame.path}.{folded}" if frame.path else folded
-        seen = frame.seen = set() if frame.seen is None else frame.seen
-        if folded in seen:
-            self._sink.fault(child, Ambiguity.DUPLICATE)
-        elif len(seen) < _MOST_SEEN:
-            seen.add(folded)
-        else:
-            self._sink.fault(child, Ambiguity.TOO_LARGE)
-        if not whole:
-            self._sink.fault(child, Ambiguity.BAD_CHARSET)
+        self._at, path = enter(self._sink, frame, here, key)
+        if self._at is not None:
+            self._name, self._path = key, path
 
     def _begin_string(self, most: int, *, key: bool) -> None:
         self._state = _State.STRING
@@ -295,6 +279,6 @@ class JsonReader:
                 self._sink.fault(self._at, Ambiguity.TOO_LARGE)
             else:
                 self._sink.value(self._at, self._path, self._name, string.text)
-        if self._sink.wants_references:
-            self._sink.reference(string.text)
+        if self._most_kept:
+            self._sink.passed_by(string.text, string.raw)
         self._value_ends()

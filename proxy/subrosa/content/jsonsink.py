@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from subrosa.content.collect import MOST_VALUE, TAGS, Collector
+from subrosa.content.embedded import IN_JSON, LEAST_TEXT, Embedded, signs_in
 from subrosa.content.jsonpaths import Position, compile_paths
-from subrosa.content.jsontokens import is_whole
+from subrosa.content.jsontokens import INNER, is_whole, space_end, unescape
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 MOST_REFERENCE: Final = 4 * 1024
@@ -23,15 +24,19 @@ _IN_TEXT: Final = re.compile(rf'"({_SCHEME}[^"]*+)"(?![ \t\r\n]*+:)', re.IGNOREC
 class JsonSink:
     """Takes the values of one JSON body; a fault at one place leaves the others readable.
 
-    ``naming`` are further paths whose values are put into ``names`` instead: what an object is called.
+    ``naming`` are further paths whose values are put into ``names`` instead: what an object is called. ``embedded``
+    looks at base64 in strings.
     """
 
-    __slots__ = ("_collector", "_naming", "_references", "names", "root", "wants_references")
+    __slots__ = ("_collector", "_embedded", "_naming", "_references", "names", "root", "wants_references")
 
-    def __init__(self, collector: Collector, naming: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, collector: Collector, naming: frozenset[str] = frozenset(), embedded: Embedded | None = None
+    ) -> None:
         want = collector.want
         self._collector = collector
         self._naming = naming
+        self._embedded = embedded
         self.names: list[str] = []
         self._references: set[str] = set(collector.facts.references)
         carriers = tuple(carrier.path for carrier in collector.tags.json) if want.tags else ()
@@ -74,6 +79,35 @@ class JsonSink:
             return
         self._references.add(text)
         self._collector.facts.references.append(text)
+
+    @property
+    def most_content(self) -> int:
+        """Characters of a string that `passed_by` needs."""
+        return self._embedded.most_text if self._embedded is not None else 0
+
+    def passed_by(self, text: str, raw: str) -> None:
+        """A string from anywhere in the document, or the beginning of a long one; ``raw`` as it stands there."""
+        if self.wants_references:
+            self.reference(text)
+        if self._embedded is not None and len(raw) >= LEAST_TEXT:
+            self._embedded.text(unescape(raw[: self._embedded.most_text]))
+
+    def passed_over(self, text: str, start: int, stop: int) -> None:
+        """A stretch of whole tokens that nobody needs."""
+        if self.wants_references:
+            self.references_in(text, start, stop)
+        if self._embedded is not None and self._embedded.most_text and signs_in(text[start:stop]):
+            self._content_in(self._embedded, text, start, stop)
+
+    def _content_in(self, embedded: Embedded, text: str, start: int, stop: int) -> None:
+        """The strings in a stretch that may be base64, keys left out."""
+        at = start
+        while (found := IN_JSON.search(text, at, stop)) is not None:
+            first = found.start() + 1
+            inner = INNER.match(text, first)
+            at = inner.end() + 1 if inner is not None else found.end()
+            if not text.startswith(":", space_end(text, at)):
+                embedded.text(unescape(text[first : min(at - 1, first + embedded.most_text)]))
 
     def references_in(self, text: str, start: int, stop: int) -> None:
         """The references in a stretch of whole tokens without escapes."""

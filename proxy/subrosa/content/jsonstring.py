@@ -35,9 +35,14 @@ class JsonString:
         return stop + self.ended
 
     @property
+    def raw(self) -> str:
+        """What was kept, as it stands in the document."""
+        return "".join(self._kept)
+
+    @property
     def text(self) -> str:
         """What was kept, unescaped."""
-        return tokens.unescape("".join(self._kept))
+        return tokens.unescape(self.raw)
 
     @property
     def cut(self) -> bool:

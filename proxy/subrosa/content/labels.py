@@ -73,12 +73,15 @@ def _form(media_type: str) -> Form | None:
         return None
     if media_type in _JSON_TYPES or media_type.endswith(("+json", "+x-ndjson", "+ndjson")):
         return Form.JSON
+    if media_type.endswith("+cbor"):
+        return Form.CBOR
     if media_type in _XML_TYPES or media_type.endswith("+xml"):
         return Form.XML
     return _EXACT.get(media_type, Form.OPAQUE)
 
 
 _EXACT: Final = {
+    "application/cbor": Form.CBOR,
     "application/x-www-form-urlencoded": Form.URLENCODED,
     "multipart/form-data": Form.MULTIPART,
     "multipart/related": Form.RELATED,
@@ -106,6 +109,7 @@ def disagree(label: Form, looks: Form) -> bool:
 
 _DISAGREE: Final = {
     Form.JSON: frozenset({Form.URLENCODED, Form.MULTIPART}),
+    Form.CBOR: frozenset({Form.JSON, Form.URLENCODED, Form.MULTIPART}),
     Form.URLENCODED: frozenset({Form.JSON, Form.MULTIPART}),
     Form.MULTIPART: frozenset({Form.JSON, Form.URLENCODED}),
     Form.RELATED: frozenset({Form.JSON, Form.URLENCODED}),

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from subrosa.content.collect import Collector
+from subrosa.content.embedded import LEAST_OCTETS, Embedded
 from subrosa.content.jsonsink import REFERENCES, JsonSink
 from subrosa.content.kinds import KindTable
-from subrosa.content.prefix import Prefix
 from subrosa.facts.unreadable import Ambiguity
 
 MOST_DEPTH: Final = 24
@@ -19,23 +19,18 @@ MOST_FIELDS: Final = 200_000
 _LENGTH_DELIMITED, _GROUP, _END_GROUP = 2, 3, 4
 _FIXED: Final = {1: 8, 5: 4}
 _LONGEST_VARINT: Final = 10
-_LEAST_CONTENT: Final = 64
-"""Octets of a field that may be a file: a shorter one is no recording."""
-
-_MOST_LOOKS: Final = 500
-"""Fields of a message that recognisers look at."""
 
 
 class ProtobufScan:
     """Looks through one message for names of stored objects and for content."""
 
-    __slots__ = ("_collector", "_fields", "_kinds", "_looks", "_sink")
+    __slots__ = ("_collector", "_embedded", "_fields", "_sink")
 
     def __init__(self, collector: Collector, kinds: KindTable) -> None:
         self._collector = collector
-        self._kinds = kinds
+        self._embedded = Embedded(collector, kinds)
         self._sink = JsonSink(collector)
-        self._fields = self._looks = 0
+        self._fields = 0
 
     def read(self, message: bytes) -> None:
         """Look through a message; one with too much in it leaves its references without a reading."""
@@ -49,15 +44,13 @@ class ProtobufScan:
             for field in inner:
                 self._take(field)
             todo.extend((field, depth + 1) for field in inner if field)
+        self._embedded.hand_over()
 
     def _take(self, field: bytes) -> None:
         if self._sink.wants_references:
             self._sink.reference(field.decode("utf-8", "replace"))
-        if len(field) >= _LEAST_CONTENT and self._looks < _MOST_LOOKS:
-            self._looks += 1
-            prefix = Prefix(self._collector, self._kinds)
-            prefix.feed(field)
-            prefix.end()
+        if len(field) >= LEAST_OCTETS:
+            self._embedded.octets(field)
 
     def _delimited(self, octets: bytes) -> Iterator[bytes]:
         """The length-delimited fields of what may be a message, as far as it is one."""

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
+from subrosa.content.cbor import CborReader
 from subrosa.content.coding import CodingLimits, Decoder
 from subrosa.content.collect import Collector
+from subrosa.content.embedded import Embedded
 from subrosa.content.form import FormReader
 from subrosa.content.jsonfields import JsonReader
 from subrosa.content.jsonsink import JsonSink
@@ -50,8 +52,8 @@ class BodyReader:
     """
 
     __slots__ = (
-        "_collector", "_decoder", "_enough", "_head", "_kinds", "_label", "_parts", "_prefix", "_reader", "_settled",
-        "_sniffed", "_stopped", "_taken", "_until", "done", "facts",
+        "_collector", "_decoder", "_embedded", "_enough", "_head", "_kinds", "_label", "_parts", "_prefix", "_reader",
+        "_settled", "_sniffed", "_stopped", "_taken", "_until", "done", "facts",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - each is a fact of its own; the policy names them
@@ -72,6 +74,7 @@ class BodyReader:
         """Nothing of what is wanted can still come; ``feed`` then drops what it gets."""
         self._collector = Collector(self.facts, want, tags)
         self._kinds = kinds
+        self._embedded = Embedded(self._collector, kinds)
         self._prefix = Prefix(self._collector, kinds, object_name)
         self._head = bytearray()
         self._label = Label(Form.OPAQUE)
@@ -115,6 +118,7 @@ class BodyReader:
             self._ask(self._reader.end)
         if self._parts is None:
             self._prefix.end()
+        self._embedded.hand_over()
         if self._reader is not None and self._sniffed:
             self.facts.form = self._label.form
         self.done = True
@@ -158,6 +162,7 @@ class BodyReader:
             self._ask_if_enough()
 
     def _ask_if_enough(self) -> None:
+        self._embedded.hand_over()
         if self._enough is not None and self._settled and not self._stopped:
             self._stopped = self._enough()
             self.done = self.done or self._stopped
@@ -185,7 +190,7 @@ class BodyReader:
             and not (self._collector.want.form or self._collector.want.json)
         ):
             self.facts.form = Form.JSON
-            json = JsonReader(JsonSink(self._collector), one_document=False)
+            json = JsonReader(JsonSink(self._collector, embedded=self._embedded), one_document=False)
             self._reader = JsonAsForm(json, FormReader(self._collector, strict=False))
         elif disagree(label, looks):
             self._unreadable(
@@ -208,8 +213,12 @@ class BodyReader:
             return FormReader(self._collector, strict=self._sniffed)
         if form is Form.XML and want.tags and tags.xml:
             return XmlReader(self._collector)
-        if form is Form.JSON and (want.json or want.references or (want.tags and tags.json)):
-            return JsonReader(JsonSink(self._collector), one_document=not self._label.lines)
+        fields = want.json or want.references or (want.tags and tags.json)
+        if form is Form.JSON and fields:
+            sink = JsonSink(self._collector, embedded=self._embedded)
+            return JsonReader(sink, one_document=not self._label.lines)
+        if form is Form.CBOR and fields:
+            return CborReader(JsonSink(self._collector), self._embedded)
         return None
 
     def _take(self, piece: bytes) -> None:
@@ -222,6 +231,11 @@ class BodyReader:
             self.facts.form = Form.XML
             self._reader = None
         self._update()
+
+    @property
+    def _holds_content(self) -> bool:
+        """Whether fields of the body may be content themselves."""
+        return isinstance(self._reader, JsonReader | JsonAsForm | CborReader)
 
     def _ask(self, step: Callable[[], None]) -> None:
         """Let the reader go on; what it cannot read makes a labelled body unreadable and an unlabelled one opaque."""
@@ -247,7 +261,7 @@ class BodyReader:
         """Close what can no longer grow."""
         facts = self.facts
         reading = self._decoder is not None and (not self._settled or self._reader is not None)
-        files = reading and (not self._settled or self._parts is not None)
+        files = reading and (not self._settled or self._parts is not None or self._holds_content)
         beginning = self._prefix if self._parts is None else None
         facts.tags_closed = not (reading and self._collector.want.tags)
         facts.kinds_closed = not (files or (beginning is not None and beginning.kinds_open))

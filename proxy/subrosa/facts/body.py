@@ -18,6 +18,7 @@ class Form(StrEnum):
     MULTIPART = "multipart"
     RELATED = "related"
     JSON = "json"
+    CBOR = "cbor"
     XML = "xml"
     OPAQUE = "opaque"
 
@@ -111,7 +112,7 @@ class BodyFacts:
 
     def json_value(self, path: str) -> Reading:
         """The scalar values at one dotted path, spelled as JSON spells them (``true``, ``null``, text unquoted)."""
-        return self._reading("json:" + path, self.json.get(path, ()), readable=self.form is Form.JSON)
+        return self._reading("json:" + path, self.json.get(path, ()), readable=self.form in _TREES)
 
     def _reading(self, place: str, values: tuple[str, ...], *, readable: bool) -> Reading:
         fault = self.unreadable or self.ambiguous.get(place)
@@ -124,6 +125,7 @@ class BodyFacts:
         return Reading(values, closed=self.closed)
 
 
+_TREES = frozenset({Form.JSON, Form.CBOR})
 _FORMS = frozenset({Form.URLENCODED, Form.MULTIPART, Form.RELATED})
 
 
