@@ -1,6 +1,7 @@
 """Promise 4: one spelling. Whatever is spelled anew at random keeps its canonical form, and with it its verdict."""
 
 import base64
+import re
 import string
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
@@ -27,7 +28,13 @@ from unit.facts.tagtable import TABLE
 
 LDH = string.ascii_lowercase + string.digits + "-_"
 LABELS = st.text(LDH, min_size=1, max_size=12).filter(lambda label: not label.startswith("xn--"))
-NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join).filter(lambda name: name[-1].isalpha())
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A last label that makes the whole an address, or nothing."""
+NAMES = (
+    st.lists(LABELS, min_size=1, max_size=4)
+    .filter(lambda labels: labels[-1][-1].isalpha() and not NUMBER.fullmatch(labels[-1]))
+    .map(".".join)
+)
 QUADS = st.integers(0, 2**32 - 1).map(IPv4Address)
 PLAIN = st.text(string.ascii_letters + string.digits + "._~-é文", min_size=1, max_size=8).filter(
     lambda segment: segment.strip(".") == segment
