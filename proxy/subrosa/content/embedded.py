@@ -83,4 +83,5 @@ class Embedded:
         """Add what was found to the facts of the body."""
         found, facts = self._collector.facts, self._found
         facts.kinds.extend(kind for kind in found.kinds if kind not in facts.kinds)
+        facts.marks.extend(mark for mark in found.marks if mark not in facts.marks)
         facts.shapes.extend(shape for shape in found.shapes if shape not in facts.shapes)

@@ -2,6 +2,7 @@
 
 from subrosa.content.collect import Collector
 from subrosa.content.kinds import PREFIX, KindTable
+from subrosa.content.marks import is_sealed, marks_in
 from subrosa.content.shapes import PREFIX as SHAPE_PREFIX
 from subrosa.content.shapes import find_shapes
 from subrosa.content.unwrap import layers
@@ -45,10 +46,15 @@ class Prefix:
 
     def _look_for_kinds(self) -> None:
         self.kinds_open = False
+        facts, sealed = self._collector.facts, False
         for depth, (name, inner) in enumerate(layers(bytes(self._buffer[:PREFIX]), self._name, PREFIX)):
             if depth and name is not None:
                 add_kinds(self._collector, self._kinds.by_name(name))
-            add_kinds(self._collector, self._kinds.by_prefix(inner))
+            found = self._kinds.by_prefix(inner)
+            add_kinds(self._collector, found)
+            facts.marks.extend(mark for mark in marks_in(inner) if mark not in facts.marks)
+            sealed = not found and is_sealed(inner)
+        facts.opaque = facts.opaque or sealed
 
     def _look_for_shapes(self) -> None:
         self.shapes_open = False

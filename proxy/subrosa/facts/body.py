@@ -96,6 +96,10 @@ class BodyFacts:
     kinds: list[KindFound] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    """Marks inside a file that forbid training on it: ``c2pa``, ``plus``, ``tdmrep``; closed with the kinds."""
+    opaque: bool = False
+    """Whether a file is encrypted, or in no container that is known; settled with the kinds."""
     filenames: list[str] = field(default_factory=list)
     ambiguous: dict[str, Ambiguity] = field(default_factory=dict)
     """Places with no single reading: ``form:purpose``, ``json:input.action``, ``tags``."""

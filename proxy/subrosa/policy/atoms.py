@@ -128,6 +128,12 @@ ATOMS: dict[str, AtomKind] = {
         Stage.HEAD, _boolean(_classified), "the destination is known not to train", _BOOLEAN
     ),
     "shape": AtomKind(Stage.BODY, _boolean(Subject.shape), "the body has a data set's shape", _BOOLEAN),
+    "opaque": AtomKind(
+        Stage.HEAD,
+        _boolean(Subject.opaque),
+        "the content is encrypted by the client, or in no known container",
+        _BOOLEAN,
+    ),
     "tag": AtomKind(Stage.HEAD, _tag, "a tag says so", frozenset(meaning.value for meaning in TagMeaning)),
     "kind": AtomKind(Stage.HEAD, _kind, "a content kind was found", frozenset(kind.value for kind in Kind)),
     "reference": AtomKind(

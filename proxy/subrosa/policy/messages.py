@@ -92,6 +92,8 @@ class MessageStream:
         for tag in found.tags:
             self._take_tag(tag)
         facts.kinds.extend(kind for kind in found.kinds if kind not in facts.kinds)
+        facts.marks.extend(mark for mark in found.marks if mark not in facts.marks)
+        facts.opaque = facts.opaque or found.opaque
         facts.shapes.extend(shape for shape in found.shapes if shape not in facts.shapes)
         if not facts.references:
             facts.references.extend(text for text in found.references if self._guarded(text))

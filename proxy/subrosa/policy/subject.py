@@ -86,7 +86,7 @@ class Subject:
     def _is_marked(self) -> bool:
         """Whether a tag, a kind or the opening of the upload says that it is meeting content."""
         kinds = (*self.head_kinds, *self.body.kinds)
-        marked = self.opened.content or any(kind.meeting for kind in kinds)
+        marked = self.opened.content or bool(self.body.marks) or any(kind.meeting for kind in kinds)
         return marked or bool(self.meanings() & _SAYS_CONTENT)
 
     def _names_guarded(self, references: Iterable[ObjectReference | None]) -> bool:
@@ -161,11 +161,24 @@ class Subject:
         """Whether some tag has this meaning; a tag fact is settled when no carrier is left to read."""
         if self.facts.head is None:
             return Ternary.UNKNOWN
-        if meaning in self.meanings():
+        protects = meaning is TagMeaning.PROTECTED
+        if meaning in self.meanings() or (protects and self.body.marks):
             return Ternary.TRUE
         if self.head_tag_fault is not None or self.opened.unreadable or self._body_tags_unreadable():
             return Ternary.UNREADABLE
-        return Ternary.FALSE if self.body.tags_closed else Ternary.UNKNOWN
+        closed = self.body.tags_closed and (self.body.kinds_closed or not protects)
+        return Ternary.FALSE if closed else Ternary.UNKNOWN
+
+    def opaque(self) -> Ternary:
+        """Whether the octets show nothing: the client encrypted them, says so, or nobody knows their container."""
+        head = self.facts.head
+        if head is None:
+            return Ternary.UNKNOWN
+        if self.body.opaque or any(head.fields.get_all(name) for name in _CLIENT_ENCRYPTION):
+            return Ternary.TRUE
+        if self.body.unreadable is not None:
+            return Ternary.UNREADABLE
+        return Ternary.FALSE if self.body.kinds_closed else Ternary.UNKNOWN
 
     def _body_tags_unreadable(self) -> bool:
         """An opaque body carries no tags whatever its coding; any other that cannot be read might."""
@@ -296,6 +309,12 @@ def _both(first: Ternary, second: Ternary) -> Ternary:
 
 NOTHING_READ = BodyFacts()
 """A body of which nothing is known yet; only ever read."""
+_CLIENT_ENCRYPTION = (
+    "x-amz-meta-x-amz-key",
+    "x-amz-meta-x-amz-key-v2",
+    "x-ms-meta-encryptiondata",
+)
+"""Metadata of the S3 Encryption Client and of Azure's; what a server encrypts is open here."""
 _NO_MEANING: frozenset[TagMeaning] = frozenset()
 _SAYS_CONTENT = frozenset({TagMeaning.CONTENT, TagMeaning.PROTECTED})
 _CARRIED = frozenset({Carries.REFERENCE, Carries.QUERY, Carries.TOKEN})

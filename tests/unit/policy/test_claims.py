@@ -1,5 +1,6 @@
 """Claims: the most specific operation that matches decides, and what is not known yet keeps it open."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -176,3 +177,20 @@ def test_a_stated_fact_settles_what_the_request_does_not_show() -> None:
     asked.asserted = frozenset({"p.opted-out"})
     assert asked.vendor_default() is F
     assert asked.asserted_used == {"p.opted-out"}
+
+
+@pytest.mark.parametrize(
+    ("field", "body", "expected"),
+    [
+        pytest.param(b"x-amz-meta-x-amz-key-v2", BodyFacts(), T, id="encrypted by the S3 client"),
+        pytest.param(b"x-ms-meta-encryptiondata", BodyFacts(), T, id="encrypted by Azure's client"),
+        pytest.param(b"x-amz-server-side-encryption", BodyFacts(kinds_closed=True), F, id="by the server"),
+        pytest.param(b"x", BodyFacts(opaque=True), T, id="octets of chance"),
+        pytest.param(b"x", BodyFacts(), U, id="not looked at yet"),
+        pytest.param(b"x", BodyFacts(unreadable=Ambiguity.BAD_ENCODING), R, id="unreadable"),
+    ],
+)
+def test_opaque_content_is_a_fact_of_its_own(field: bytes, body: BodyFacts, expected: Ternary) -> None:
+    request = replace(head("/v1/files"), fields=Fields.of([(field, b"x")]))
+
+    assert subject(request, body=body).opaque() is expected
