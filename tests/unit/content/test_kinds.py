@@ -1,5 +1,6 @@
 """Recognisers: how a table is built, and every case that stands beside the shipped ones."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,27 @@ def test_a_name_may_hold_anything() -> None:
 def test_a_table_that_cannot_be_built(rows: list[Recogniser], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KindTable(rows)
+
+
+VARIANTS = [
+    pytest.param(lambda text: text.encode("utf-8-sig"), id="with a byte order mark"),
+    pytest.param(lambda text: text.replace("\n", "\r\n").encode(), id="with CRLF"),
+    pytest.param(lambda text: text.encode("utf-16"), id="in UTF-16"),
+    pytest.param(
+        lambda text: ("\ufeff" + text.replace("\n", "\r\n")).encode("utf-16-be"), id="in UTF-16-BE with CRLF"
+    ),
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_text_of_a_meeting_is_known_in_every_encoding_that_exports_come_in(
+    variant: Callable[[str], bytes],
+) -> None:
+    missing = []
+    for path in sorted((SAMPLES / "text").iterdir()):
+        text = as_text(path.read_bytes())
+        assert text is not None, path.name
+        known = {found.by for found in KINDS.by_prefix(path.read_bytes())}
+        missing += [(path.name, by) for by in known - {found.by for found in KINDS.by_prefix(variant(text))}]
+
+    assert missing == []
