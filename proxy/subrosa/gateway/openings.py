@@ -55,4 +55,5 @@ class OpeningStream(TunnelStream):
 
     @override
     def state_wait_for_response_headers(self, event: HttpEvent) -> Commands:
+        """Send the answer on; the stream that inherits this has it."""
         raise NotImplementedError
