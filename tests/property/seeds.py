@@ -69,9 +69,10 @@ class Transfer:
         return next((value for name, value in self.lines if name.lower() == "content-type"), "")
 
     def labelled(self, content_type: str, body: bytes) -> "Transfer":
-        """The same request with another body."""
+        """The same request with another body, and no label where that is empty."""
         kept = tuple(line for line in self.lines if line[0].lower() not in _OF_BODY)
-        return replace(self, lines=(*kept, ("Content-Type", content_type)), body=body)
+        label = (("Content-Type", content_type),) if content_type else ()
+        return replace(self, lines=(*kept, *label), body=body)
 
 
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding"})

@@ -25,6 +25,7 @@ _GENERIC: Final = frozenset(
     "application/octet-stream binary/octet-stream text/plain application/binary application/x-binary "
     "application/unknown application/x-unknown */*".split()
 )
+_MEDIA: Final = ("audio/", "video/", "image/")
 _ASCII_SUPERSETS: Final = frozenset(
     "utf-8 utf8 us-ascii ascii iso-8859-1 iso8859-1 latin1 latin-1 windows-1252 cp1252".split()
 )
@@ -66,6 +67,20 @@ def read_label(content_type: str | None) -> Label:
         if not boundary:
             raise UnreadableError(Ambiguity.BAD_SYNTAX, "multipart without a boundary")
     return Label(form, boundary, kind.media_type in _LINES or kind.media_type.endswith("ndjson"))
+
+
+def unless_opaque(content_type: str | None) -> str | None:
+    """The label, or None for one that hides what is in the body: many an API reads its own form, whatever it says.
+
+    A label that says sound, pictures or film is taken at its word, so that recordings stream from the head on.
+    """
+    if content_type is None or content_type.lower().startswith(_MEDIA):
+        return content_type
+    try:
+        opaque = read_label(content_type).form is Form.OPAQUE
+    except UnreadableError:
+        return content_type
+    return None if opaque else content_type
 
 
 def _form(media_type: str) -> Form | None:

@@ -7,6 +7,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 
 from dataclasses import replace
 
+from subrosa.content.labels import unless_opaque
 from subrosa.content.messageframes import Framing
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import NO_BODY, Want, no_message_yet, unreadable_body
@@ -157,6 +158,9 @@ class Inspection:
             self.subject.body = unreadable_body(fault)
             return
         claims = self.subject.claims
+        is_object = _is_object(head, claims)
+        if claims and not is_object:
+            label = unless_opaque(label)
         self._reader = BodyReader(
             label,
             codings,
@@ -164,7 +168,7 @@ class Inspection:
             self.policy.tags,
             self.policy.kinds,
             object_name=name,
-            object_body=_is_object(head, claims),
+            object_body=is_object,
             enough=lambda: self._judge(Stage.BODY).decided,
         )
         self.subject.body = self._reader.facts

@@ -58,7 +58,7 @@ def test_promise_03_the_pledge_is_sealed(data: st.DataObject) -> None:
     assert same_block(transfer, judge(data.draw(said(transfer))))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.data())
 def test_promise_03_no_rule_of_a_user_and_no_setting_lifts_a_block(data: st.DataObject) -> None:
     transfer = data.draw(sealed)
@@ -74,7 +74,7 @@ def test_promise_03_no_rule_of_a_user_and_no_setting_lifts_a_block(data: st.Data
     assert same_block(transfer, judge(data.draw(said(transfer)), base=policy))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.data())
 def test_promise_03_no_operation_and_no_word_of_a_user_lifts_a_block(data: st.DataObject) -> None:
     """The loader refuses what would; what it takes in lifts nothing.
@@ -114,7 +114,7 @@ def test_promise_03_nothing_definite_is_reclassified(operation: Operation, purpo
         loaded({"own.yaml": {"reclassify": [form]}})
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.data())
 def test_promise_03_an_asserted_fact_is_named_where_it_decides(data: st.DataObject) -> None:
     """Settings state facts: they lift a vendor's default, in every record that they decided, and nothing else."""

@@ -56,3 +56,30 @@ def test_promise_04_one_operation_in_each_wire_form_of_aws(transfer: Transfer) -
 
 def test_promise_04_there_are_calls_by_target() -> None:
     assert len(TARGETED) > 10
+
+
+HIDING = (
+    "",
+    "text/plain",
+    "application/octet-stream",
+    "*/*",
+    "text/html",
+    "text/csv",
+    "application/vnd.acme",
+)
+READ = (
+    "application/json",
+    "application/x-amz-json-1.1",
+    "application/xml",
+    "application/x-www-form-urlencoded",
+)
+
+
+@settings(max_examples=100)
+@given(st.sampled_from([one for one in SEEDS if one.content_type in READ]), st.sampled_from(HIDING))
+def test_promise_04_no_label_hides_the_form_of_a_catalogued_call(transfer: Transfer, label: str) -> None:
+    """Servers that know their own form do not ask what the label says."""
+    before = judge(transfer).verdict
+    other = judge(transfer.labelled(label, transfer.body)).verdict
+
+    assert before.allows or not before.operation or not other.allows
