@@ -84,7 +84,7 @@ def in_body(draw: DrawFn, transfer: Transfer) -> Transfer:
         inner = transfer.body.strip()[1:-1]
         joined = [part for part in draw(st.permutations([member.encode(), inner])) if part.strip()]
         return replace(transfer, body=b"{" + b", ".join(joined) + b"}")
-    if kind == "application/x-www-form-urlencoded" and transfer.body:
+    if kind == "application/x-www-form-urlencoded" and transfer.body[:1] not in b"{[<":
         more = f"{key}={value}".encode()
         pair = (more, transfer.body) if draw(st.booleans()) else (transfer.body, more)
         return replace(transfer, body=b"&".join(pair))

@@ -14,7 +14,7 @@ from subrosa.facts.stage import Stage
 from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import Ambiguity
 from subrosa.policy.policy import Policy
-from subrosa.policy.purposes import Purpose
+from subrosa.policy.purposes import TRAINING, Purpose
 from subrosa.policy.rules import Rule
 from subrosa.policy.subject import Subject
 from subrosa.policy.verdict import Outcome, Reason, Verdict
@@ -44,7 +44,7 @@ def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
     if head is None:
         return Verdict(outcome=Outcome.UNDECIDED, stage=stage)
     host = head.authority.host
-    if head.path.ambiguity is not None and policy.index.trains(host) and not _only_asks(policy, head):
+    if head.path.ambiguity is not None and _may_train(policy, head) and not _only_asks(policy, head):
         detail = f"path `{head.path.text}` can be read in more than one way"
         return _told(Reason.UNREADABLE, (UNREADABLE_RULE,), stage, subject, detail)
     verdict, still_open = _blocks(policy, policy.blocks.on(host), stage, subject)
@@ -59,6 +59,19 @@ def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
     return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
 
 
+def _may_train(policy: Policy, head: RequestHead) -> bool:
+    """Whether the host trains, or would if it took escaped slashes for slashes, as many frameworks do."""
+    host = head.authority.host
+    if policy.index.trains(host):
+        return True
+    claims = policy.index.claims(host, head.method, _split(head.path))
+    return any(claim.operation.purpose in TRAINING for claim in claims)
+
+
+def _split(path: Path) -> Path:
+    return Path.parse(path.text.replace("%2F", "/"))
+
+
 def _only_asks(policy: Policy, head: RequestHead) -> bool:
     """Whether a request sends nothing and is no operation, its escaped slashes read either way.
 
@@ -66,7 +79,7 @@ def _only_asks(policy: Policy, head: RequestHead) -> bool:
     """
     if head.has_body or head.upgrade is not None or head.path.ambiguity is not Ambiguity.BAD_ENCODING:
         return False
-    split = Path.parse(head.path.text.replace("%2F", "/"))
+    split = _split(head.path)
     readings = (head.path, split)
     return split.ambiguity is None and not any(
         policy.index.claims(head.authority.host, head.method, path) for path in readings

@@ -71,3 +71,24 @@ def test_a_body_that_can_hold_no_field_streams_before_its_end(step: int) -> None
 
     assert inspection.verdict.allows
     assert inspection.verdict.stage is Stage.BODY
+
+
+def test_of_two_claims_alike_a_block_tells_the_training_one() -> None:
+    own = operation("acme.own", "/v1/tune", purpose=Purpose.INFERENCE)
+    inspection = inspect(policy(operations=[own, operation("acme.tune", "/v1/tune")]), request_head())
+
+    assert inspection.verdict.operation == "acme.tune"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        pytest.param("/v1/tune", False, id="the call"),
+        pytest.param("/v1%2Ftune", False, id="the call to who decodes before it routes"),
+        pytest.param("/v1%2Fchat", True, id="another call"),
+    ],
+)
+def test_an_escaped_slash_hides_no_call_that_is_known_on_any_host(path: str, allowed: bool) -> None:
+    inspection = inspect(policy(host="*"), request_head(path, host="api.other.example"), b"hello")
+
+    assert inspection.verdict.allows is allowed
