@@ -272,3 +272,12 @@ CAPTURED = tuple(_captured(path) for path in sorted((PLACE / "http").glob("*.htt
 FILES = tuple(path for folder in _FOLDERS for path in sorted((PLACE / folder).rglob("*")) if path.is_file())
 SAMPLES = (*CAPTURED, *(transfer for path in FILES for transfer in _of_sample(path)))
 SEEDS = (*CASES, *SAMPLES)
+
+
+@cache
+def sealed() -> tuple[Transfer, ...]:
+    """Every seed that a rule refuses which nothing lifts: the pledge's and the gateway's own."""
+    judged = [(seed, judge(seed).verdict) for seed in SEEDS]
+    return tuple(
+        seed for seed, told in judged if told.outcome is Outcome.BLOCK and told.rules[0][:7] != "strict."
+    )

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from property.consent import allow, allows, claims, conditions, declared, loaded, said, vocabularies
-from property.seeds import SEEDS, Judged, Transfer, judge, shipped
+from property.seeds import Judged, Transfer, judge, sealed, shipped
 from subrosa.loading.faults import RuleErrors
 from subrosa.policy.operations import Operation
 from subrosa.policy.policy import Profile
@@ -16,18 +16,14 @@ from subrosa.policy.purposes import TRAINING, Strength
 from subrosa.policy.verdict import Outcome
 
 PROVIDERS = shipped().providers.values()
-SEALED = tuple(
-    seed
-    for seed in SEEDS
-    if (told := judge(seed).verdict).outcome is Outcome.BLOCK and told.rules[0][:7] != "strict."
-)
+SEALED = sealed()
 DEFINITE = tuple(
     one for provider in PROVIDERS for one in provider.operations
     if one.purpose in TRAINING and one.strength is Strength.DEFINITE
 )  # fmt: skip
 DIALECTS = frozenset(one.id for one in PROVIDERS if any(host.text == "*" for host in one.hosts))
 NOT_TRAINING = ["inference", "storage", "saas", "evaluation"]
-sealed = st.sampled_from(SEALED)
+refused = st.sampled_from(SEALED)
 
 
 def same_block(transfer: Transfer, judged: Judged) -> bool:
@@ -53,7 +49,7 @@ def test_promise_03_there_is_something_to_seal() -> None:
 @given(st.data())
 def test_promise_03_the_pledge_is_sealed(data: st.DataObject) -> None:
     """Whatever a request says of consent."""
-    transfer = data.draw(sealed)
+    transfer = data.draw(refused)
 
     assert same_block(transfer, judge(data.draw(said(transfer))))
 
@@ -61,7 +57,7 @@ def test_promise_03_the_pledge_is_sealed(data: st.DataObject) -> None:
 @settings(max_examples=15)
 @given(st.data())
 def test_promise_03_no_rule_of_a_user_and_no_setting_lifts_a_block(data: st.DataObject) -> None:
-    transfer = data.draw(sealed)
+    transfer = data.draw(refused)
     files = {"allow.yaml": data.draw(allows)}
     own = declared("*.partner.example", data.draw(st.sampled_from(NOT_TRAINING)))
     host = urlsplit(transfer.url).hostname or ""
@@ -81,7 +77,7 @@ def test_promise_03_no_operation_and_no_word_of_a_user_lifts_a_block(data: st.Da
 
     A dialect, an API found on any host by its paths, is only `likely` and gives way to who knows the host.
     """
-    transfer = data.draw(sealed.filter(lambda one: judge(one).verdict.provider not in DIALECTS))
+    transfer = data.draw(refused.filter(lambda one: judge(one).verdict.provider not in DIALECTS))
     files = {"destinations/corp.yaml": data.draw(claims(transfer)), "tags.yaml": data.draw(vocabularies)}
     chosen = data.draw(st.lists(st.sampled_from(sorted(files)), min_size=1, unique=True))
     try:
@@ -124,7 +120,7 @@ def test_promise_03_an_asserted_fact_is_named_where_it_decides(data: st.DataObje
         for one in provider.operations
         if one.unless is not None
     }
-    transfer = data.draw(sealed)
+    transfer = data.draw(refused)
     asserted = replace(transfer, asserted=transfer.asserted | (facts - {""}))
     verdict = judge(asserted).verdict
 
