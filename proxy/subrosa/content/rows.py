@@ -16,9 +16,8 @@ _CUTS: Final = frozenset({"MonoCut", "MultiCut", "MixedCut"})
 
 def _chat(row: Row) -> bool:
     """OpenAI and Bedrock conversations with an answer to learn from; a row that names a model is a logged request."""
-    messages = _dicts(row.get("messages"))
-    roles = {message.get("role") for message in messages}
-    return "model" not in row and "assistant" in roles and roles <= _CHAT_ROLES
+    roles = [str(message.get("role")) for message in _dicts(row.get("messages"))]
+    return "model" not in row and "assistant" in roles and _CHAT_ROLES.issuperset(roles)
 
 
 def _preference(row: Row) -> bool:
@@ -48,7 +47,7 @@ def _asr(row: Row) -> bool:
 
 
 def _lhotse(row: Row) -> bool:
-    return row.get("type") in _CUTS or ("supervisions" in row and "recording" in row)
+    return str(row.get("type")) in _CUTS or ("supervisions" in row and "recording" in row)
 
 
 def _groundtruth(row: Row) -> bool:

@@ -144,6 +144,21 @@ def test_rows_and_tables(data: bytes, name: str | None, expected: list[str]) -> 
     assert find_shapes(data, name) == expected
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param({"messages": [{"role": []}]}, id="a role that is a list"),
+        pytest.param(
+            {"messages": [{"role": {"a": 1}}, {"role": None}]}, id="a role that is an object or nothing"
+        ),
+        pytest.param({"type": ["MonoCut"]}, id="a type that is a list"),
+        pytest.param({"messages": "assistant", "conversations": 1, "contents": {}}, id="no lists at all"),
+    ],
+)
+def test_rows_of_other_types_than_trainers_write_are_no_data_set(row: dict[str, object]) -> None:
+    assert find_shapes(lines(row, row), "a.jsonl") == []
+
+
 def test_a_row_that_is_longer_than_the_prefix_is_known_by_its_beginning() -> None:
     row = {
         "messages": [{"role": "user", "content": "word " * 20_000}, {"role": "assistant", "content": "ho"}]
