@@ -16,21 +16,19 @@ from subrosa.content.unwrap import layers
 PREFIX: Final = 64 * 1024
 
 _ROW_FILES: Final = (".jsonl", ".ndjson", ".jsonlines", ".manifest")
-_CARD: Final = re.compile(
-    r"\A---\n(?:(?!---\n).*\n)*?(?:task_categories|dataset_info|size_categories):|"
-    r"\A---\n(?:(?!---\n).*\n)*?configs:\n(?:(?!---\n).*\n)*?\s+-?\s*split: train\b"
-)
+_CARD_KEY: Final = re.compile(r"(?:task_categories|dataset_info|size_categories):")
+_CARD_SPLIT: Final = re.compile(r"(?:\s++-?|-)\s*+split: train\b")
 _COCO: Final = ('"images"', '"annotations"', '"categories"')
 _COCO_ROW: Final = re.compile(r'"(?:bbox|segmentation)"\s*:')
 _COMMON_VOICE: Final = frozenset({"client_id", "path", "sentence", "up_votes", "down_votes"})
-_LJ_LINE: Final = re.compile(r"[A-Za-z]+[0-9]*[-_]?[0-9]+\|[^|\n]+\|[^|\n]+")
+_LJ_LINE: Final = re.compile(r"[A-Za-z]++(?:[0-9]++(?:[-_][0-9]++)?|[-_][0-9]++)\|[^|\n]++\|[^|\n]++")
 _LJ_ID: Final = re.compile(r"[A-Z]{2}[0-9]{3}-[0-9]{4}\|")
 _KALDI: Final = {
     "wav.scp": re.compile(r"\S+ \S.*"),
     "utt2spk": re.compile(r"\S+ \S+"),
     "spk2utt": re.compile(r"\S+(?: \S+)+"),
     "segments": re.compile(r"\S+ \S+ [0-9]+(?:\.[0-9]+)? [0-9]+(?:\.[0-9]+)?"),
-    "text": re.compile(r"\S*[-_]?[0-9]{2,}\S* \S.*"),
+    "text": re.compile(r"(?=\S*?[0-9]{2})\S++ \S.*"),
 }
 _MEDIA: Final = frozenset("wav flac mp3 m4a ogg opus mp4 webm mkv jpg jpeg png webp npy npz pth pt".split())
 _SHARD: Final = re.compile(r"(?:^|[-_./])(?:shard|audio|train|val|test|data)?[-_]?[0-9]{1,6}\.tar$")
@@ -94,7 +92,7 @@ def _of_objects(text: str, base: str, *, cut: bool) -> list[str]:
 
 
 def _of_table(text: str, base: str, *, cut: bool) -> list[str]:
-    if _CARD.match(text):
+    if _is_card(text):
         return ["hf-dataset-card"]
     head, _, rest = text.partition("\n")
     if set(head.split("\t")) >= _COMMON_VOICE:
@@ -109,6 +107,19 @@ def _of_table(text: str, base: str, *, cut: bool) -> list[str]:
     ):
         return ["ljspeech"]
     return []
+
+
+def _is_card(text: str) -> bool:
+    """A README whose front matter speaks of tasks or sizes, or of a split to train on."""
+    first, *lines = text.split("\n")
+    configs = False
+    for line in lines if first == "---" else ():
+        if line == "---":
+            break
+        if _CARD_KEY.match(line) or (configs and _CARD_SPLIT.match(line)):
+            return True
+        configs = configs or line == "configs:"
+    return False
 
 
 def _is_arrow_stream(prefix: bytes) -> bool:

@@ -234,3 +234,19 @@ def test_what_cannot_be_unwrapped_has_no_shape(data: bytes) -> None:
 def test_a_bomb_is_looked_at_no_further_than_the_prefix() -> None:
     bomb = gzip.compress(gzip.compress(bytes(50_000_000)))
     assert find_shapes(bomb[:PREFIX], "a.gz.gz") == []
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["README.md", "text", "metadata.csv", "wav.scp", "segments", "x.jsonl"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("---\n" + "configs:\n" * 7000, id="a card of nothing but configs"),
+        pytest.param("---\nconfigs:\n" + "\n" * 65_000, id="a card that ends in blank lines"),
+        pytest.param("1" * 65_536, id="one word of digits"),
+        pytest.param("a" + "1" * 65_535, id="a letter and digits"),
+        pytest.param("1" * 65_000 + " x\n", id="digits and a word"),
+    ],
+)
+def test_no_text_takes_long_to_look_at(text: str, name: str) -> None:
+    find_shapes(text.encode(), name)
