@@ -2,6 +2,9 @@
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,3 +172,39 @@ def test_bad_settings_are_one_start_error() -> None:
     result = subrosa("check", "--config", "/no/such/file")
     assert isinstance(result.exception, StartError)
     assert "cannot be read" in result.exception.lines[0]
+
+
+def test_the_readme_s_example_is_explained_as_the_readme_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = re.search(r"`subrosa (explain [^`]+)`\.", (ROOT / "README.md").read_text())
+    assert found is not None
+    (tmp_path / "talk.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nAda: hello\n")
+    monkeypatch.chdir(tmp_path)
+
+    result = subrosa(*shlex.split(found[1]))
+
+    assert "verdict    block (training-destination)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        pytest.param(["check", "--config", "/no/such/file"], 1, id="a file that is not there"),
+        pytest.param(["check", "/no/such/directory"], 1, id="a directory that is not there"),
+        pytest.param(["explain", "POST"], 1, id="a request without an address"),
+        pytest.param(["explain", "POST https://["], 1, id="an address that is none"),
+        pytest.param(["explain", __file__], 1, id="a file that is no request"),
+        pytest.param(["ca", "export", "--state-dir", "/proc/no"], 1, id="a place that cannot be written"),
+        pytest.param(["run", "--profile", "lax"], 2, id="a profile that is none"),
+        pytest.param(["nope"], 2, id="a command that is none"),
+        pytest.param(["explain"], 2, id="a request that is missing"),
+    ],
+)
+def test_a_fault_is_told_without_a_traceback(words: list[str], code: int) -> None:
+    command = [sys.executable, "-c", "from subrosa.cli import main; main()", *words]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert result.returncode == code, result.stderr
+    assert result.stderr.strip()
+    assert "Traceback" not in result.stdout + result.stderr
