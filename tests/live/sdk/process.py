@@ -104,8 +104,7 @@ class Gateway:
         self._reader = threading.Thread(target=self._read, name="gateway")
         self._reader.start()
         if not self._said.wait(SECONDS) or not self.admin:
-            self._process.kill()
-            self._end()
+            self.kill()
             raise NotStartedError("\n".join(self.lines[-40:]) or "the gateway said nothing")
         return self
 
@@ -114,8 +113,7 @@ class Gateway:
         try:
             code = self._process.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._end()
+            self.kill()
             if raised is None:
                 raise
             return
@@ -139,6 +137,11 @@ class Gateway:
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once, as the kernel does where memory is short."""
+        self._process.kill()
+        self._end()
 
     # --- what it tells -------------------------------------------------------------------------------------
 
