@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,11 +64,6 @@ class Memory:
         return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 
 
-def cpu_seconds(pid: int) -> float:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
@@ -108,11 +102,11 @@ def test_a_gibibyte_arrives_as_it_was_and_memory_stays_flat(
         assert (answer.code, answer.status) == (0, 200), answer.said
 
     upload(small)
-    memory, before = Memory(gateway.pid), cpu_seconds(gateway.pid)
+    memory, before = Memory(gateway.pid), gateway.cpu_seconds()
     with gateway.watching(host) as trial:
         upload(file)
     grown = memory.growth()
-    log.info("%.1f MiB more, %.1f s of CPU", grown / MIB, cpu_seconds(gateway.pid) - before)
+    log.info("%.1f MiB more, %.1f s of CPU", grown / MIB, gateway.cpu_seconds() - before)
     assert trial.decision["verdict"] == "allow"
     assert trial.decision["stage"] == ("end" if held else "head")
     note = providers.last(host)

@@ -137,7 +137,7 @@ async def test_a_refused_message_ends_the_stream_and_counts_as_late(
 
 
 async def test_a_message_beyond_the_limit_is_refused(tmp_path: Path) -> None:
-    limits = replace(LIMITS, websocket_message=1000)
+    limits = replace(LIMITS, message=1000)
     async with facing_grpc(tmp_path, limits=limits) as (setup, port, _):
         told = await talk(setup, port, "turns", "none", HELLO, LONG)
         assert told["code"] == "RESOURCE_EXHAUSTED"

@@ -421,7 +421,7 @@ async def test_a_websocket_extension_that_nobody_can_read_closes(tmp_path: Path)
 
 async def test_a_websocket_message_beyond_the_limit_closes(tmp_path: Path) -> None:
     echo = Echo()
-    limits = replace(LIMITS, websocket_message=1000)
+    limits = replace(LIMITS, message=1000)
     async with facing(tmp_path, Origin(raw=echo), alpn=("http/1.1",), limits=limits) as (setup, origin):
         client, conn, _ = await upgraded(setup, origin, "/head/allow")
         client.write(conn.send(ws.Message(data="x" * 600, message_finished=False)))

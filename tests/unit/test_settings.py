@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from subrosa.policy.policy import Profile
-from subrosa.settings import Layer, Place, Settings, SettingsError, parse
+from subrosa.settings import Layer, LimitSettings, Place, Settings, SettingsError, parse
 
 STATED = {"owner": "privacy office", "why": "paid account since 2025", "expires": "2027-06-30"}
 
@@ -132,4 +132,7 @@ def test_the_readme_shows_every_setting_and_shows_it_right() -> None:
     (block,) = re.findall(r"```yaml\n(listeners:.*?)```", readme, re.DOTALL)
     shown = yaml.safe_load(block)
     assert set(shown) == {field.alias or name for name, field in Settings.model_fields.items()}
-    assert parse([layer(shown)]).profile is Profile.STANDARD
+    assert set(shown["limits"]) == set(LimitSettings.model_fields)
+    read = parse([layer(shown)])
+    assert read.limits == LimitSettings()
+    assert read.profile is Profile.STANDARD

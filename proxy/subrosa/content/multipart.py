@@ -14,6 +14,7 @@ from typing import Final
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 
 MOST_PARTS: Final = 1000
+"""Parts of one body, where the settings do not say otherwise."""
 MOST_HEADER: Final = 8 * 1024
 """Bytes of the header section of one part."""
 
@@ -60,18 +61,19 @@ class MultipartParser:
 
     ``feed`` yields events in order and raises ``UnreadableError`` at the octet that has no single reading: BAD_SYNTAX
     for the grammar, DUPLICATE for a repeated part header, BAD_ENCODING for a transfer encoding, TOO_LARGE for more than
-    1,000 parts or 8 KiB of part headers. All data before that octet has been yielded. ``end`` raises TRUNCATED
+    ``most`` parts or 8 KiB of part headers. All data before that octet has been yielded. ``end`` raises TRUNCATED
     when the close delimiter has not come.
 
     With ``lf`` lines may end with LF alone, if the first one does: so Google's Python client builds its uploads
     (googleapiclient/discovery.py), and servers that know only CRLF find no multipart in them at all.
     """
 
-    __slots__ = ("_bare_cr", "_buffer", "_eol", "_first", "_lf", "_needle", "_parts", "_state")
+    __slots__ = ("_bare_cr", "_buffer", "_eol", "_first", "_lf", "_most", "_needle", "_parts", "_state")
 
-    def __init__(self, boundary: str, *, lf: bool = False) -> None:
+    def __init__(self, boundary: str, *, lf: bool = False, most: int = MOST_PARTS) -> None:
         self._first = b"--" + boundary.encode("ascii")
         self._lf = lf
+        self._most = most
         self._eol = _CRLF
         self._needle = b"\n" + self._first
         self._bare_cr = b"\r" + self._first
@@ -123,8 +125,8 @@ class MultipartParser:
         if self._buffer.startswith(self._eol):
             after = self._eol
             self._parts += 1
-            if self._parts > MOST_PARTS:
-                raise UnreadableError(Ambiguity.TOO_LARGE, "multipart has more than 1,000 parts")
+            if self._parts > self._most:
+                raise UnreadableError(Ambiguity.TOO_LARGE, f"multipart has more than {self._most} parts")
             self._state = _State.HEADERS
         elif after == b"--":
             self._state = _State.CLOSED

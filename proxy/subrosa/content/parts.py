@@ -6,7 +6,7 @@ from subrosa.content.collect import MOST_VALUE, Collector, FormPlace
 from subrosa.content.jsonfields import JsonReader
 from subrosa.content.jsonsink import JsonSink
 from subrosa.content.kinds import KindTable
-from subrosa.content.multipart import MultipartParser, PartBegin, PartData
+from subrosa.content.multipart import MOST_PARTS, MultipartParser, PartBegin, PartData
 from subrosa.content.prefix import Prefix
 from subrosa.facts.fields import parse_content_disposition, parse_content_type
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
@@ -30,12 +30,18 @@ class PartsReader:
     )  # fmt: skip
 
     def __init__(
-        self, collector: Collector, kinds: KindTable, boundary: str, *, related: bool = False
+        self,
+        collector: Collector,
+        kinds: KindTable,
+        boundary: str,
+        *,
+        related: bool = False,
+        most: int = MOST_PARTS,
     ) -> None:
         self._collector = collector
         self._kinds = kinds
         self._related = related
-        self._parser = MultipartParser(boundary, lf=related)
+        self._parser = MultipartParser(boundary, lf=related, most=most)
         self._parts = 0
         self._name: str | None = None
         self._place: FormPlace | None = None

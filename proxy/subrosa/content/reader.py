@@ -15,6 +15,7 @@ from subrosa.content.jsonsink import JsonSink
 from subrosa.content.kinds import KindTable
 from subrosa.content.labels import SNIFFED, Label, disagree, read_label, sniff
 from subrosa.content.mislabelled import JsonAsForm
+from subrosa.content.multipart import MOST_PARTS
 from subrosa.content.parts import PartsReader
 from subrosa.content.prefix import Prefix
 from subrosa.content.xmlfields import XmlReader
@@ -28,6 +29,7 @@ class ReaderLimits:
     """The bounds of one body that a deployment may change."""
 
     coding: CodingLimits = field(default_factory=CodingLimits)
+    parts: int = MOST_PARTS
 
 
 DEFAULT_LIMITS: Final = ReaderLimits()
@@ -52,8 +54,8 @@ class BodyReader:
     """
 
     __slots__ = (
-        "_collector", "_decoder", "_embedded", "_enough", "_head", "_kinds", "_label", "_parts", "_prefix", "_reader",
-        "_settled", "_sniffed", "_stopped", "_taken", "_until", "done", "facts",
+        "_collector", "_decoder", "_embedded", "_enough", "_head", "_kinds", "_label", "_most_parts", "_parts",
+        "_prefix", "_reader", "_settled", "_sniffed", "_stopped", "_taken", "_until", "done", "facts",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - each is a fact of its own; the policy names them
@@ -74,6 +76,7 @@ class BodyReader:
         """Nothing of what is wanted can still come; ``feed`` then drops what it gets."""
         self._collector = Collector(self.facts, want, tags)
         self._kinds = kinds
+        self._most_parts = limits.parts
         self._embedded = Embedded(self._collector, kinds)
         self._prefix = Prefix(self._collector, kinds, object_name)
         self._head = bytearray()
@@ -206,7 +209,11 @@ class BodyReader:
         want, tags = self._collector.want, self._collector.tags
         if form in {Form.MULTIPART, Form.RELATED} and self._label.boundary:
             self._parts = PartsReader(
-                self._collector, self._kinds, self._label.boundary, related=form is Form.RELATED
+                self._collector,
+                self._kinds,
+                self._label.boundary,
+                related=form is Form.RELATED,
+                most=self._most_parts,
             )
             return self._parts
         if form is Form.URLENCODED and (want.form or (want.tags and tags.forms)):

@@ -123,7 +123,9 @@ class Engine:
                 self._bound.append(_bind(listener))
             await self._start_master()
             for bound in self._bound:
-                bound.server = await asyncio.start_server(self._accepting(bound), sock=bound.socket)
+                bound.server = await asyncio.start_server(
+                    self._accepting(bound), sock=bound.socket, backlog=_BACKLOG
+                )
         except BaseException:
             await self.stop()
             raise

@@ -32,7 +32,7 @@ class Limits:
     pipelined: int = 64 * KIB
     response_head: int = 256 * KIB
     client_hello: int = 16 * KIB
-    websocket_message: int = 16 * MIB
+    message: int = 16 * MIB
     discarded: int = 64 * MIB
     discard_seconds: float = 10.0
     head_seconds: float = 10.0

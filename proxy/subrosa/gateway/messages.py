@@ -64,7 +64,7 @@ class FramedBody:
 
     def __init__(self, transfer: Transfer, framing: Framing) -> None:
         self._messages = Messages(transfer)
-        self._frames = MessageFrames(framing, transfer.shared.limits.websocket_message)
+        self._frames = MessageFrames(framing, transfer.shared.limits.message)
 
     def take(self, octets: bytes) -> bytes | None:
         """The octets that may go on now, maybe none; None once the transfer is refused."""

@@ -75,7 +75,7 @@ class RelayedWebsocket(WebsocketLayer):
     @override
     def start(self, event: events.Event) -> layer.CommandGenerator[None]:
         yield from super().start(event)
-        limit = self.session.shared.limits.websocket_message
+        limit = self.session.shared.limits.message
         for side in (self.client_ws, self.server_ws):
             # mitmproxy makes its own class by its module's name; the objects are the same but for these methods
             side.__class__ = QuietConnection

@@ -1,8 +1,9 @@
 """What a policy is built from besides the files: the settings' part, as plain data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from subrosa.content.reader import ReaderLimits
 from subrosa.facts.references import GuardedStores
 from subrosa.policy.policy import Declared, Profile
 from subrosa.policy.sources import Sources
@@ -21,3 +22,4 @@ class PolicyInputs:
     guarded: GuardedStores
     asserted: frozenset[str]
     today: str
+    limits: ReaderLimits = field(default_factory=ReaderLimits)

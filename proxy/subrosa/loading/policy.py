@@ -81,6 +81,7 @@ def build(draft: Draft, generation: int) -> Policy:
         kinds=kinds,
         sources=inputs.sources,
         guarded=inputs.guarded,
+        limits=inputs.limits,
         declared=declared.by_host,
         asserted=inputs.asserted,
         reviewed=min(
@@ -152,6 +153,7 @@ def _digest(draft: Draft) -> str:
         "declared": _stated(inputs.declared),
         "guarded": _stated(inputs.guarded.stores),
         "asserted": _stated(inputs.asserted),
+        "limits": _stated(inputs.limits),
         "expired": sorted(draft.expired),
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

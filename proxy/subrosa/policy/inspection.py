@@ -167,6 +167,7 @@ class Inspection:
             self.want(),
             self.policy.tags,
             self.policy.kinds,
+            self.policy.limits,
             object_name=name,
             object_body=is_object,
             enough=lambda: self._judge(Stage.BODY).decided,

@@ -79,7 +79,7 @@ class MessageStream:
             found = BodyFacts(form=Form.OPAQUE)
             ProtobufScan(Collector(found, want, policy.tags), policy.kinds).read(octets)
             return found
-        reader = BodyReader(self._label, (), want, policy.tags, policy.kinds)
+        reader = BodyReader(self._label, (), want, policy.tags, policy.kinds, policy.limits)
         reader.feed(octets)
         reader.end()
         return reader.facts

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from subrosa.content.kinds import KindTable
+from subrosa.content.reader import ReaderLimits
 from subrosa.facts.hosts import Host
 from subrosa.facts.references import GuardedStores
 from subrosa.facts.tags import TagTable
@@ -98,6 +99,7 @@ class Policy:
     kinds: KindTable
     sources: Sources = field(default_factory=Sources)
     guarded: GuardedStores
+    limits: ReaderLimits = field(default_factory=ReaderLimits)
     declared: HostMap[Declared] = field(default_factory=HostMap)
     asserted: frozenset[str] = frozenset()
     reviewed: str = ""

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import subrosa
+from subrosa.content.coding import CodingLimits
+from subrosa.content.reader import ReaderLimits
 from subrosa.facts.references import GuardedStore, GuardedStores, ObjectReference
 from subrosa.loading import nodes
 from subrosa.loading.faults import Fault, RuleErrors
@@ -132,6 +134,9 @@ def policy_inputs(settings: Settings) -> PolicyInputs:
         guarded=guarded_stores(settings),
         asserted=frozenset(stated.fact for stated in settings.asserts if stated.expires >= today),
         today=today.isoformat(),
+        limits=ReaderLimits(
+            coding=CodingLimits(ratio=settings.limits.expansion_ratio), parts=settings.limits.parts
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cryptography import x509
 
+from subrosa.facts.head import HeadLimits
 from subrosa.facts.hosts import Host
 from subrosa.gateway.auth import AuthFileError, Users
 from subrosa.gateway.ca import CaPaths
@@ -141,12 +142,24 @@ def _listener(one: ListenerSettings) -> Listener:
 
 def _limits(one: LimitSettings) -> Limits:
     return Limits(
+        head=HeadLimits(
+            fields=one.header_fields,
+            field_bytes=one.header_bytes,
+            head_bytes=one.head_bytes,
+            target_bytes=one.url_bytes,
+        ),
         spool=SpoolLimits(
             memory=one.held_memory, transfer=one.held_transfer, total=one.held_total, held=one.held_transfers
         ),
         connections=one.connections,
+        streams=one.streams,
+        resets=one.resets,
+        message=one.message_bytes,
         head_seconds=one.head_seconds,
         idle_seconds=one.idle_seconds,
+        connect_seconds=one.connect_seconds,
+        stalled_seconds=one.stalled_seconds,
+        step_seconds=one.step_seconds,
     )
 
 

@@ -24,6 +24,10 @@ class Answer:
         return int(self.facts["response_code"])
 
     @property
+    def seconds(self) -> float:
+        return float(self.facts["time_total"])
+
+    @property
     def version(self) -> str:
         return str(self.facts["http_version"])
 
@@ -38,8 +42,10 @@ class Answer:
         return found
 
 
-def curl(*arguments: str, env: Mapping[str, str], prefix: Sequence[str] = ()) -> Answer:
-    """Run curl; ``prefix`` puts it into a namespace."""
+def curl(
+    *arguments: str, env: Mapping[str, str], prefix: Sequence[str] = (), cwd: Path | None = None
+) -> Answer:
+    """Run curl; ``prefix`` puts it into a namespace, ``cwd`` is where it finds its files."""
     with tempfile.TemporaryDirectory() as directory:
         head, body = Path(directory, "head"), Path(directory, "body")
         command = [
@@ -47,7 +53,7 @@ def curl(*arguments: str, env: Mapping[str, str], prefix: Sequence[str] = ()) ->
             "--output", str(body), "--write-out", "%{json}", *arguments,
         ]  # fmt: skip
         done = subprocess.run(
-            command, env=dict(env), capture_output=True, text=True, timeout=270, check=False
+            command, env=dict(env), cwd=cwd, capture_output=True, text=True, timeout=270, check=False
         )
         found = body.read_bytes() if body.exists() else b""
         return Answer(done.returncode, json.loads(done.stdout), head.read_text(), found, done.stderr)

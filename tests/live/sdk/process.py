@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import subprocess
@@ -134,6 +135,11 @@ class Gateway:
     def proxy(self) -> str:
         """The explicit proxy as clients want it told."""
         return f"http://{self.listeners['explicit']}"
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

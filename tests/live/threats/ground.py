@@ -40,7 +40,7 @@ _BOUNDS = replace(
     LIMITS,
     head_seconds=1.0,
     spool=replace(LIMITS.spool, memory=65536, transfer=8 << 20),
-    websocket_message=1 << 20,
+    message=1 << 20,
 )
 _EMPTY = b"5\r\n\0\0\0\0\0\r\n0\r\n\r\n"
 """An empty message of gRPC and the end, in chunks."""
