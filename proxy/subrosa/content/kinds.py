@@ -3,8 +3,9 @@
 A recogniser says *meeting* only where its evidence does: a container's magic says *media* and no more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 from urllib.parse import unquote
 
@@ -15,6 +16,8 @@ from subrosa.facts.body import Kind, KindFound
 
 PREFIX: Final = 4 * 1024
 """Octets of a body or part that recognisers look at."""
+_USUAL: Final = 200
+"""Characters of a name, of such as are remembered: most requests of a client have one of few paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +48,11 @@ class Pattern(Protocol):
 class KindTable:
     """Recognisers compiled once; raises ValueError for an id given twice, a pattern re2 refuses, or no evidence."""
 
-    __slots__ = ("_any_name", "_any_text", "_by_content", "_by_name")
+    __slots__ = ("_any_text", "_by_content", "_names", "_remembered")
 
     def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
         known: dict[str, Recogniser] = {}
-        by_name: list[tuple[tuple[Pattern, ...], KindFound]] = []
+        by_name: list[tuple[str, str, KindFound]] = []
         by_content: list[tuple[tuple[tuple[int, bytes], ...], Pattern | None, KindFound]] = []
         for one in recognisers:
             if one.id in known:
@@ -58,28 +61,23 @@ class KindTable:
             if not (one.names or one.magic or one.text):
                 raise ValueError(f"recogniser `{one.id}` has no names, magic or text")
             found = KindFound(one.kind, one.meeting, one.id)
-            if one.names:
-                by_name.append((tuple(_compiled(one.id, name) for name in one.names), found))
+            by_name += [(one.id, name, found) for name in one.names]
             if one.magic or one.text:
                 by_content.append((one.magic, _compiled(one.id, one.text) if one.text else None, found))
-        self._by_name = tuple(by_name)
-        self._any_name = _any_of(name for one in known.values() for name in one.names)
+        self._names = Names(by_name)
+        self._remembered = lru_cache(4096)(self._said_by)
         self._any_text = _any_of(one.text for one in known.values() if one.text)
         self._by_content = tuple(by_content)
 
     def by_name(self, name: str) -> list[KindFound]:
-        """What a file name or an object key says, in the order of the table; some clients percent-encode it."""
-        spellings = [name.encode("utf-8", "replace")]
+        """What a file name or an object key says, each once; some clients percent-encode it."""
+        return list(self._remembered(name) if len(name) <= _USUAL else self._said_by(name))
+
+    def _said_by(self, name: str) -> tuple[KindFound, ...]:
+        found = self._names.search(name.encode("utf-8", "replace"))
         if "%" in name:
-            spellings.append(unquote(name).encode("utf-8", "replace"))
-        any_name = self._any_name
-        if any_name is None or not any(any_name.search(one) for one in spellings):
-            return []
-        return [
-            found
-            for patterns, found in self._by_name
-            if any(pattern.search(one) for pattern in patterns for one in spellings)
-        ]
+            found += self._names.search(unquote(name).encode("utf-8", "replace"))
+        return tuple(dict.fromkeys(found))
 
     def by_prefix(self, prefix: bytes) -> list[KindFound]:
         """What the first 4 KiB of a body or part say, in the order of the table; longer input is cut."""
@@ -96,6 +94,45 @@ class KindTable:
         ]
 
 
+class Names:
+    """Patterns of names, each with what it says: one search where none is found, two where some are.
+
+    A set of re2 patterns answers nothing, silently, once its automaton outgrows its memory. So one pattern that is
+    found where any of them is goes first; where it is found and the set says nothing, each is asked by itself.
+    """
+
+    __slots__ = ("_any", "_found", "_patterns", "_set")
+
+    def __init__(self, rows: Sequence[tuple[str, str, KindFound]], memory: int = 8 << 20) -> None:
+        self._found = tuple(found for _, _, found in rows)
+        self._patterns = tuple(_compiled(owner, pattern) for owner, pattern, _ in rows)
+        self._any = _any_of(pattern for _, pattern, _ in rows)
+        self._set = _set_of([pattern for _, pattern, _ in rows], memory)
+
+    def search(self, name: bytes) -> list[KindFound]:
+        """What a name says, each once, in order."""
+        if self._any is None or not self._any.search(name):
+            return []
+        numbers = None if self._set is None else self._set.Match(name)
+        if numbers is None:
+            numbers = [at for at, pattern in enumerate(self._patterns) if pattern.search(name)]
+        return list(dict.fromkeys(self._found[at] for at in sorted(numbers)))
+
+
+def _set_of(patterns: Sequence[str], memory: int) -> re2.Set | None:
+    """The patterns as a set, or None where so much memory does not do."""
+    options = _options()
+    options.max_mem = memory
+    made = re2.Set.SearchSet(options)
+    try:
+        for pattern in patterns:
+            made.Add(pattern.encode())
+        made.Compile()
+    except re2.error:
+        return None
+    return made
+
+
 def _any_of(patterns: Iterable[str]) -> Pattern | None:
     """One pattern that is found where any of these is: most of what passes is ruled out by one search."""
     every = "|".join(f"(?:{pattern})" for pattern in patterns)
@@ -103,12 +140,15 @@ def _any_of(patterns: Iterable[str]) -> Pattern | None:
 
 
 def _compiled(owner: str, pattern: str) -> Pattern:
-    """One at a time: a set of re2 patterns answers nothing, silently, once its automaton outgrows its memory."""
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
     try:
-        compiled: Pattern = re2.compile(pattern.encode(), options)
+        compiled: Pattern = re2.compile(pattern.encode(), _options())
     except re2.error as error:
         raise ValueError(f"recogniser `{owner}`: `{pattern}` is no re2 pattern") from error
     return compiled
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return options

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from subrosa.facts.encodedwords import decode_words
@@ -112,6 +113,10 @@ def parse_content_type(value: str) -> ContentType:
     Exactly one type; token or quoted-string values; each parameter once and none in the pieces of RFC 2231;
     a ``boundary`` has 1 to 70 bchars (RFC 2046 5.1.1). Raises UnreadableError for anything else.
     """
+    return _remembered(value) if len(value) <= _USUAL else _content_type(value)
+
+
+def _content_type(value: str) -> ContentType:
     start = _MEDIA_TYPE.match(value)
     found = None if start is None else _parameters(_PARAMETER, value, start.end())
     if start is None or found is None:
@@ -128,6 +133,11 @@ def parse_content_type(value: str) -> ContentType:
             Ambiguity.BAD_SYNTAX, f"content type {quoted(value)} has a boundary that is none"
         )
     return ContentType(start[1].lower(), parameters)
+
+
+_remembered = lru_cache(512)(_content_type)
+_USUAL = 100
+"""Characters of a Content-Type that is read once and remembered: clients send few different ones."""
 
 
 def parse_codings(values: Iterable[str]) -> tuple[str, ...]:

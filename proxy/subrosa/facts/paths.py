@@ -192,6 +192,8 @@ class Query:
 
     def one(self, name: str) -> str | None:
         """The only value of this parameter, or None without it; raises UnreadableError for two, or for a twin."""
+        if not self.pairs and self.ambiguity is None:
+            return None
         values = self.get_all(name)
         if len(values) > 1:
             raise UnreadableError(Ambiguity.DUPLICATE, f"query parameter {quoted(name)} is given twice")

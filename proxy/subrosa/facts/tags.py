@@ -89,6 +89,8 @@ class _Names:
 
     exact: Mapping[str, _Named]
     prefixes: tuple[tuple[str, str, TagFormat], ...]
+    octets: frozenset[bytes]
+    beginnings: tuple[bytes, ...]
 
     @classmethod
     def of(cls, kind: str, carriers: Iterable[tuple[str | None, str | None, TagFormat]]) -> "_Names":
@@ -100,7 +102,13 @@ class _Names:
                 if name is not None
             },
             tuple((prefix.lower(), f"{kind}{prefix.lower()}*", how) for _, prefix, how in rows if prefix),
+            frozenset(name.lower().encode() for name, _, _ in rows if name is not None),
+            tuple(prefix.lower().encode() for _, prefix, _ in rows if prefix),
         )
+
+    def may_find(self, name: bytes) -> bool:
+        """Whether `find` would: what is asked of every field of every request."""
+        return name in self.octets or name.startswith(self.beginnings)
 
     def find(self, name: str) -> _Named | None:
         """The carrier of a lower-case name: its label, the key for formats without keys, the format."""
@@ -149,8 +157,9 @@ class TagTable:
         """
         tags: list[Tag] = []
         doubt: Ambiguity | None = None
+        headers = self._headers
         for name, values in fields.index.items():
-            carrier = self._headers.find(name.decode("latin-1"))
+            carrier = headers.find(name.decode("latin-1")) if headers.may_find(name) else None
             if carrier is not None:
                 for value in values:
                     doubt = _read(tags, carrier, _text(value)) or doubt

@@ -31,6 +31,7 @@ class AtomKind:
     parse: Callable[[str], object] | None = None
 
 
+_MEANINGS = {meaning.value: meaning for meaning in TagMeaning}
 _BOOLEAN = frozenset({"true", "false"})
 
 
@@ -59,7 +60,9 @@ def _head(ask: Callable[[Subject, tuple[str, ...]], bool]) -> Test:
 
 
 def _tag(subject: Subject, values: tuple[str, ...]) -> Ternary:
-    return disjunction(subject.tag(TagMeaning(value)) for value in values)
+    if len(values) == 1:
+        return subject.tag(_MEANINGS[values[0]])
+    return disjunction(subject.tag(_MEANINGS[value]) for value in values)
 
 
 def _kind(subject: Subject, values: tuple[str, ...]) -> Ternary:

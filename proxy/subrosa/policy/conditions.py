@@ -1,11 +1,11 @@
 """Conditions of rules: trees of `all`, `any`, `not` over the atoms, evaluated in three-valued logic."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import override
 
 from subrosa.facts.ternary import Ternary, conjunction, disjunction, negate
-from subrosa.policy.atoms import ATOMS
+from subrosa.policy.atoms import ATOMS, Test
 from subrosa.policy.subject import Subject
 
 type Tree = Mapping[str, object]
@@ -26,15 +26,24 @@ class Atom:
 
     name: str
     values: tuple[str, ...]
+    _text: str = field(init=False, repr=False, compare=False)
+    _ask: Test = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_text", f"{self.name}: {'|'.join(self.values)}")
+        object.__setattr__(self, "_ask", ATOMS[self.name].test)
 
     def test(self, subject: Subject) -> Ternary:
-        """Ask the table."""
-        return ATOMS[self.name].test(subject, self.values)
+        """Ask the table, once for all rules that ask the same of the same facts."""
+        value = subject.answers.get(self._text)
+        if value is None:
+            value = subject.answers[self._text] = self._ask(subject, self.values)
+        return value
 
     @override
     def __str__(self) -> str:
         """Spell it as a rule does."""
-        return f"{self.name}: {'|'.join(self.values)}"
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,14 @@ class All:
 
     def test(self, subject: Subject) -> Ternary:
         """Conjunction, left to right, no further than the first FALSE."""
-        return conjunction(part.test(subject) for part in self.parts)
+        result = Ternary.TRUE
+        for part in self.parts:
+            value = part.test(subject)
+            if value is Ternary.FALSE:
+                return value
+            if value is not Ternary.TRUE:
+                result = conjunction((result, value))
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,14 @@ class AnyOf:
 
     def test(self, subject: Subject) -> Ternary:
         """Disjunction, left to right, no further than the first TRUE."""
-        return disjunction(part.test(subject) for part in self.parts)
+        result = Ternary.FALSE
+        for part in self.parts:
+            value = part.test(subject)
+            if value is Ternary.TRUE:
+                return value
+            if value is not Ternary.FALSE:
+                result = disjunction((result, value))
+        return result
 
 
 @dataclass(frozen=True, slots=True)

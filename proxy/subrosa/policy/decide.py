@@ -34,15 +34,17 @@ _LIFTED_BY_OBSERVE = frozenset(
 )
 
 
-def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
-    """Evaluate a policy over what is known of one transfer.
+def decide(policy: Policy, subject: Subject, stage: Stage, told: Stage | None = None) -> Verdict:
+    """Evaluate a policy over what is known of one transfer; ``told`` is the stage that the verdict tells.
 
     Pure: the same policy and facts give the same verdict. At ``Stage.END`` nothing is UNKNOWN any more, so a
     verdict that is still undecided there is a refusal.
     """
-    head = subject.facts.head
+    head, last = subject.facts.head, stage is Stage.END
+    stage = told or stage
     if head is None:
         return Verdict(outcome=Outcome.UNDECIDED, stage=stage)
+    subject.answers.clear()
     host = head.authority.host
     if head.path.ambiguity is not None and _may_train(policy, head) and not _only_asks(policy, head):
         detail = f"path `{head.path.text}` can be read in more than one way"
@@ -52,7 +54,7 @@ def decide(policy: Policy, subject: Subject, stage: Stage) -> Verdict:
         verdict, still_open = _allowed_or_default(policy, host, stage, subject)
     if verdict is not None:
         return verdict
-    if stage is Stage.END:
+    if last:
         return _told(
             Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end"
         )

@@ -50,6 +50,7 @@ class Explanation:
 def explain(inspection: Inspection) -> Explanation:
     """Tell an inspection in its present state; decides nothing anew."""
     subject = inspection.subject
+    subject.answers.clear()
     head = subject.facts.head
     told: tuple[ClaimTold, ...] = ()
     if head is not None:

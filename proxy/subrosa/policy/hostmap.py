@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from subrosa.facts.hosts import Host
 
 EXACT, LABEL, SUFFIX, ANY = 3, 2, 1, 0
+_MOST_KNOWN = 4096
 _PLACEHOLDER = re.compile(r"\{[a-z0-9_]+\}")
 
 
@@ -75,9 +76,12 @@ class HostMap[T]:
     """Filled once by `set`, then only read; at most one value a pattern."""
 
     _root: _Node[T] = field(default_factory=_Node)
+    _known: dict[str, tuple[T, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """What was found for the hosts asked so far: gateways talk to few."""
 
     def set(self, pattern: HostPattern, value: T) -> T:
         """Put ``value`` at a pattern unless one stands there already; return the one that stands."""
+        self._known.clear()
         node = self._root
         for label in pattern.labels:
             node = _child(node, label)
@@ -87,8 +91,17 @@ class HostMap[T]:
         node.exact = value if node.exact is None else node.exact
         return node.exact
 
-    def get(self, host: Host) -> list[T]:
+    def get(self, host: Host) -> tuple[T, ...]:
         """The values of all patterns that match, in no order."""
+        known = self._known.get(host.name)
+        if known is None:
+            known = self._find(host)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[host.name] = known
+        return known
+
+    def _find(self, host: Host) -> tuple[T, ...]:
         found: list[T] = []
         if self._root.below is not None:
             found.append(self._root.below)
@@ -101,7 +114,7 @@ class HostMap[T]:
                 break
             values = (node.exact if depth == last else node.below for node in nodes)
             found += (value for value in values if value is not None)
-        return found
+        return tuple(found)
 
     def values(self) -> Iterator[T]:
         """Every value, in no order."""

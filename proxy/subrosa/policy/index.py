@@ -13,6 +13,9 @@ from subrosa.policy.hostmap import HostMap, HostPattern, fits
 from subrosa.policy.operations import Claim, Operation, RequestPattern
 from subrosa.policy.purposes import TRAINING
 
+_MOST_KNOWN = 4096
+_USUAL = 200
+"""Characters of a path, of such as are remembered."""
 TARGET = "x-amz-target"
 """The header that names the operation of AWS JSON services; all of a service's operations share one path."""
 
@@ -91,9 +94,12 @@ class Index:
     """Filled once by `add`, then only read."""
 
     _hosts: HostMap[_Tree] = field(default_factory=HostMap)
+    _known: "dict[_Key, tuple[Claim, ...]]" = field(default_factory=dict, repr=False, compare=False)
+    """What was found for the requests seen so far: the calls of an API are few."""
 
     def add(self, host: HostPattern, operation: Operation, pattern: RequestPattern) -> None:
         """Enter one request pattern of an operation under one host pattern."""
+        self._known.clear()
         tree = self._hosts.set(host, _Tree())
         tree.trains = tree.trains or operation.purpose in TRAINING
         segments = segments_of(pattern.path)
@@ -116,6 +122,20 @@ class Index:
         ``targets`` are the values of `TARGET` that the request has: claims that need another one are left out.
         None leaves none out.
         """
+        key = (host.name, method, path.folded, targets)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        known = self._find(host, method, path, targets)
+        if len(path.text) <= _USUAL:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = known
+        return known
+
+    def _find(
+        self, host: Host, method: str, path: Path, targets: tuple[str, ...] | None
+    ) -> tuple[Claim, ...]:
         found: list[Claim] = []
         folded = None if targets is None else tuple(target.strip().casefold() for target in targets)
         for tree in self._hosts.get(host):
@@ -134,6 +154,8 @@ def _rank(claim: Claim) -> tuple[tuple[int, ...], bool]:
     return claim.rank, claim.operation.purpose in TRAINING
 
 
+type _Key = tuple[str, str, tuple[str, ...], tuple[str, ...] | None]
+"""Host, method, folded segments of the path, AWS targets."""
 type _Asked = tuple[str, tuple[str, ...] | None]
 
 

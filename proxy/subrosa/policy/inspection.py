@@ -142,11 +142,9 @@ class Inspection:
         self.subject.claim(self.policy.index.claims(host, head.method, head.path, targets))
 
     def _judge(self, stage: Stage, *, told: Stage | None = None) -> Verdict:
-        verdict = decide(self.policy, self.subject, stage)
+        verdict = decide(self.policy, self.subject, stage, told)
         if verdict.decided:
             self._reader = None
-        if told is not None and verdict.stage is not told:
-            verdict = replace(verdict, stage=told)
         self.verdict = verdict
         return verdict
 

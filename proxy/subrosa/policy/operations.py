@@ -12,6 +12,8 @@ from subrosa.policy.purposes import TRAINING, Carries, Purpose, Strength
 
 type Place = Literal["query", "header", "form", "json"]
 
+_IN_THE_HEAD = frozenset({"query", "header"})
+
 
 class BodyView(Protocol):
     """What a matcher may ask of a body; `BodyFacts` is one."""
@@ -40,7 +42,9 @@ class FieldMatch:
 
     def test(self, head: RequestHead, body: BodyView) -> Ternary:
         """Whether the field has one of the values; UNKNOWN until the place is closed."""
-        reading = self._read(head, body)
+        if self.place in _IN_THE_HEAD:
+            return self._test_head(head)
+        reading = body.form_field(self.name) if self.place == "form" else body.json_value(self.name)
         if reading.unreadable is not None:
             return Ternary.UNREADABLE
         if any(self._counts(value) for value in reading.values):
@@ -49,16 +53,12 @@ class FieldMatch:
             return Ternary.UNKNOWN
         return truth(self.absent and not reading.values)
 
-    def _read(self, head: RequestHead, body: BodyView) -> Reading:
-        if self.place == "form":
-            return body.form_field(self.name)
-        if self.place == "json":
-            return body.json_value(self.name)
+    def _test_head(self, head: RequestHead) -> Ternary:
         try:
             value = head.query.one(self.name) if self.place == "query" else head.fields.one(self.name)
-        except UnreadableError as fault:
-            return Reading(closed=True, unreadable=fault.ambiguity)
-        return Reading(() if value is None else (value,), closed=True)
+        except UnreadableError:
+            return Ternary.UNREADABLE
+        return truth(self.absent if value is None else self._counts(value))
 
     def _counts(self, value: str) -> bool:
         if self.exact:
@@ -79,6 +79,8 @@ class RequestPattern:
 
     def test(self, head: RequestHead, body: BodyView) -> Ternary:
         """Whether all discriminating fields match; host, method and path were matched by the index."""
+        if not self.fields:
+            return Ternary.TRUE
         return conjunction(match.test(head, body) for match in self.fields)
 
 
@@ -150,21 +152,18 @@ class Operation:
     reviewed: str = ""
     reclassified: str = ""
     """Who re-classified it in user rules, and why; empty as shipped."""
+    trains: bool = field(init=False, repr=False, compare=False)
+    """Whether this operation is a training one by a `definite` or `likely` claim, opt-outs aside."""
+    hints: bool = field(init=False, repr=False, compare=False)
+    """Whether it only may be training: a `signal`, which needs a tag or a data set's shape to block."""
+    by_default: bool = field(init=False, repr=False, compare=False)
+    """Whether it trains only unless its opt-out is given; judged by `pledge.vendor-default` alone."""
 
-    @property
-    def trains(self) -> bool:
-        """Whether this operation is a training one by a `definite` or `likely` claim, opt-outs aside."""
-        return self.purpose in TRAINING and self.strength is not Strength.SIGNAL
-
-    @property
-    def hints(self) -> bool:
-        """Whether it only may be training: a `signal`, which needs a tag or a data set's shape to block."""
-        return self.purpose in TRAINING and self.strength is Strength.SIGNAL
-
-    @property
-    def by_default(self) -> bool:
-        """Whether it trains only unless its opt-out is given; judged by `pledge.vendor-default` alone."""
-        return self.unless is not None
+    def __post_init__(self) -> None:
+        training, signal = self.purpose in TRAINING, self.strength is Strength.SIGNAL
+        object.__setattr__(self, "trains", training and not signal)
+        object.__setattr__(self, "hints", training and signal)
+        object.__setattr__(self, "by_default", self.unless is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,18 +104,19 @@ class Policy:
     asserted: frozenset[str] = frozenset()
     reviewed: str = ""
     """The oldest ISO date on which an entry of the catalogue was checked against its source."""
+    needs_shape: bool = field(init=False, repr=False, compare=False)
+    """Whether rules outside the pledge ask for a body's shape."""
+
+    def __post_init__(self) -> None:
+        rules = (*self.blocks.everywhere, *self.allows.everywhere, *self.defaults.everywhere)
+        others = (rule.when for rule in rules if rule.family != "pledge")
+        object.__setattr__(self, "needs_shape", asks(others, "shape"))
 
     def operation(self, name: str) -> Operation | None:
         """The operation of this id, or None where the catalogue has none."""
         provider = self.providers.get(name.partition(".")[0])
         known = provider.operations if provider is not None else ()
         return next((operation for operation in known if operation.id == name), None)
-
-    @property
-    def needs_shape(self) -> bool:
-        """Whether rules outside the pledge ask for a body's shape."""
-        rules = (*self.blocks.everywhere, *self.allows.everywhere, *self.defaults.everywhere)
-        return asks((rule.when for rule in rules if rule.family != "pledge"), "shape")
 
 
 def precedence(rules: Iterable[Rule]) -> tuple[RuleSet, RuleSet, RuleSet]:

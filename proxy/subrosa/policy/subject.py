@@ -66,6 +66,8 @@ class Subject:
     declared: str = ""
     """The purpose that the settings declare for this host, or empty."""
     asserted_used: set[str] = field(default_factory=set)
+    answers: dict[str, Ternary] = field(default_factory=dict)
+    """What the conditions' facts were found to be; made anew for each decision."""
     _weighed: _Weighed = field(default_factory=_Weighed)
 
     # --- what a rule may ask -------------------------------------------------------------------------------
@@ -231,6 +233,8 @@ class Subject:
         head = self.facts.head
         if head is None:
             return Ternary.UNKNOWN
+        if not any(wanted(claim.operation) for claim in self.claims):
+            return Ternary.FALSE
         at, result = 0, Ternary.FALSE
         while at < len(self.claims):
             rank, settled, here = self.claims[at].rank, False, []

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from content_kit import CONTENT_RULES, KINDS, SAMPLES, recognisers, recorded, samples
-from subrosa.content.kinds import PREFIX, KindTable, Recogniser
+from subrosa.content.kinds import PREFIX, KindTable, Names, Recogniser
 from subrosa.content.textprefix import as_text
 from subrosa.facts.body import Kind, KindFound
 
@@ -173,3 +173,15 @@ def test_each_text_of_a_meeting_is_known_in_every_encoding_that_exports_come_in(
         missing += [(path.name, by) for by in known - {found.by for found in KINDS.by_prefix(variant(text))}]
 
     assert missing == []
+
+
+def test_a_set_that_outgrows_its_memory_is_asked_pattern_by_pattern() -> None:
+    rows = [
+        (str(at), rf"x.{{{at}}}y|[a-z]+{at}\.vtt$", KindFound(Kind.TRANSCRIPT, False, str(at)))
+        for at in range(30)
+    ]
+    roomy, narrow = Names(rows), Names(rows, memory=1000)
+    for name in (b"talk7.vtt", b"xaaay", b"nothing", b"x" * 40 + b"y", b"a29.vtt"):
+        assert [found.by for found in narrow.search(name)] == [found.by for found in roomy.search(name)]
+    assert roomy.search(b"talk7.vtt") != []
+    assert narrow._set is None, "the set has room enough, so that this shows nothing"

@@ -192,7 +192,7 @@ def test_a_declared_host_speaks_the_provider_s_operations() -> None:
         "acme.files.create",
     ]
     assert claimed(policy, "llm.corp.example", "POST", "/v1/jobs") == ["acme.jobs.create"]
-    assert policy.declared.get(Host.parse("llm.corp.example")) == list(declared)
+    assert policy.declared.get(Host.parse("llm.corp.example")) == tuple(declared)
 
 
 def test_a_declared_host_counts_until_its_last_day() -> None:
@@ -201,7 +201,7 @@ def test_a_declared_host_counts_until_its_last_day() -> None:
     )
     loaded = load(inputs(declared=declared), 1)
 
-    assert loaded.policy.declared.get(Host.parse("llm.corp.example")) == []
+    assert loaded.policy.declared.get(Host.parse("llm.corp.example")) == ()
     assert [str(fault) for fault in loaded.warnings] == [
         "settings destinations[0].expires: `llm.corp.example` expired on 2026-11-24: it is ignored; renew or remove it"
     ]

@@ -77,3 +77,19 @@ def test_the_first_value_at_a_pattern_stays() -> None:
     pattern = HostPattern.parse("a.example")
     assert hosts.set(pattern, "first") == "first"
     assert hosts.set(pattern, "second") == "first"
+
+
+def test_what_is_set_after_a_question_is_found_by_the_next() -> None:
+    hosts: HostMap[str] = HostMap()
+    host = Host.parse("a.example")
+    assert hosts.get(host) == ()
+    hosts.set(HostPattern.parse("*.example"), "below")
+    assert hosts.get(host) == ("below",)
+
+
+def test_any_number_of_hosts_can_be_asked_for() -> None:
+    hosts: HostMap[str] = HostMap()
+    hosts.set(HostPattern.parse("*.example"), "below")
+    for number in range(10_000):
+        assert hosts.get(Host.parse(f"h{number}.example")) == ("below",)
+    assert len(hosts._known) < 5_000
