@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import override
 
 from subrosa.facts.ternary import Ternary, conjunction, disjunction, negate
-from subrosa.policy.atoms import ATOMS, Test
+from subrosa.policy.atoms import ATOMS
 from subrosa.policy.subject import Subject
 
 type Tree = Mapping[str, object]
@@ -27,17 +27,15 @@ class Atom:
     name: str
     values: tuple[str, ...]
     _text: str = field(init=False, repr=False, compare=False)
-    _ask: Test = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_text", f"{self.name}: {'|'.join(self.values)}")
-        object.__setattr__(self, "_ask", ATOMS[self.name].test)
 
     def test(self, subject: Subject) -> Ternary:
         """Ask the table, once for all rules that ask the same of the same facts."""
         value = subject.answers.get(self._text)
         if value is None:
-            value = subject.answers[self._text] = self._ask(subject, self.values)
+            value = subject.answers[self._text] = ATOMS[self.name].test(subject, self.values)
         return value
 
     @override

@@ -24,6 +24,7 @@ from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.policy.atoms import ATOMS
 from subrosa.policy.inspection import Inspection
+from subrosa.policy.policy import Policy
 from subrosa.policy.subject import Subject
 from subrosa.policy.verdict import REASONS, Outcome, Reason, Verdict
 
@@ -67,9 +68,9 @@ class Saboteur:
             monitoring.free_tool_id(TOOL)
 
 
-def run(transfer: Transfer) -> tuple[Verdict, bool]:
+def run(transfer: Transfer, policy: Policy) -> tuple[Verdict, bool]:
     """The last verdict that a lane would have seen, and whether an exception rose to it."""
-    verdict, policy = Verdict(outcome=Outcome.UNDECIDED), policy_for(transfer)
+    verdict = Verdict(outcome=Outcome.UNDECIDED)
     try:
         inspection = Inspection(policy, connect())
         verdict = inspection.head(head_of(transfer))
@@ -88,14 +89,15 @@ def run(transfer: Transfer) -> tuple[Verdict, bool]:
 def test_promise_02_fails_closed(data: st.DataObject) -> None:
     """An exception in any one call of the core, whichever function it hits."""
     transfer = data.draw(transfers)
-    run(transfer)
+    policy = policy_for(transfer)
+    run(transfer, policy)
     counting = Saboteur()
     with counting.at_work():
-        run(transfer)
+        run(transfer, policy)
     at = 1 + data.draw(st.integers(0, 10_000)) * counting.calls // 10_001
     saboteur = Saboteur(at, data.draw(st.sampled_from(FAULTS)))
     with saboteur.at_work():
-        verdict, rose = run(transfer)
+        verdict, rose = run(transfer, policy)
     assume(saboteur.struck)
     note(f"raised in {saboteur.struck}")
 
