@@ -16,7 +16,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 \
 	"$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo "$$candidate"; break; }; \
 	done || true
 
-.PHONY: help setup setup-dev run test lint types contracts rules-test unit live demo format lock clean debian
+.PHONY: help setup setup-dev run test lint types contracts rules-test unit live fuzz demo format lock clean debian
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -101,6 +101,9 @@ unit: setup-dev ## pytest: everything that needs no real service; ARGS="-k hosts
 
 live: setup-dev ## pytest: real clients through the real gateway to real local services
 	@$(PYTEST) tests/live $(ARGS)
+
+fuzz: setup-dev ## feed a million inputs to each reader; ARGS="--inputs 10000 JSON"
+	@cd tests && ../$(BIN)/python -m fuzz $(ARGS)
 
 # ---- upkeep ------------------------------------------------------------------------------------------------
 LOCK := UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile --quiet pyproject.toml --generate-hashes --no-emit-index-url \

@@ -6,6 +6,7 @@ Only looks: an archive that cannot be followed any further is left at that point
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Final, Protocol
 
 from subrosa.content.coding import Decoder
@@ -234,18 +235,25 @@ class _Zip:
         out = self._inflated(self._inflate, self._buffer, _SLICE)
         self._head += out[: self._most - len(self._head)]
         self._given += len(out)
-        ended = self._inflate.eof
+        if self._given > MOST_INFLATED:
+            self._last = True
+        ended = self._inflate.eof or self._last
         self._buffer = self._inflate.unused_data if ended else self._inflate.unconsumed_tail
-        self.done = self.done or self._given > MOST_INFLATED
-        self._inside = not (ended or self.done)
+        self._inside = not ended
         return True
 
     def _inflated(self, stream: "zlib._Decompress", data: bytes, most: int) -> bytes:
+        """At most so many octets; of what is damaged those before the damage, however it was cut."""
+        before = stream.copy()
         try:
             return stream.decompress(data, most)
         except zlib.error:
-            self.done = True
-            return b""
+            self._left, self._last = 0, True
+        out = bytearray()
+        with suppress(zlib.error):
+            for octet in data:
+                out += before.decompress(bytes((octet,)), max(1, most - len(out)))
+        return bytes(out[:most])
 
     def _descriptor(self) -> bool:
         """Past the sizes that stand after a member (12 to 24 octets), to the next signature."""

@@ -19,7 +19,8 @@ from subrosa.gateway.session import Session
 
 _HANDSHAKE, _MAJOR, _NEWEST = 0x16, 3, 4
 _METHOD = re.compile(rb"(?:\r\n){0,4}[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}( ?)")
-_PREFACE = b"PRI * HTTP/2"
+_PREFACE = b"PRI "
+"""How HTTP/2 begins where it is known beforehand; no method of HTTP/1.1 is called so (RFC 9113 3.4)."""
 
 
 class Looks(Enum):
@@ -37,8 +38,8 @@ def looks_like(data: bytes, limit: int) -> Looks:
         return Looks.MORE
     if data[0] == _HANDSHAKE:
         return _hello(data, limit)
-    if data.startswith(_PREFACE[: len(data)]) and (len(data) < len(b"PRI ") or data.startswith(b"PRI ")):
-        return Looks.NEITHER if len(data) >= len(b"PRI ") else Looks.MORE
+    if data.startswith(_PREFACE[: len(data)]):
+        return Looks.NEITHER if len(data) >= len(_PREFACE) else Looks.MORE
     match = _METHOD.match(data)
     if match is not None and match[1]:
         return Looks.HTTP

@@ -1,0 +1,201 @@
+"""What must hold of any input: a crash or a broken law is a fault, a refusal is not."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from content_kit import (
+    KINDS,
+    TAGS,
+    WANT,
+    read,
+)
+from property.seeds import shipped
+from subrosa.content.archives import Archive
+from subrosa.content.awschunked import AwsChunked
+from subrosa.content.collect import Collector
+from subrosa.content.kinds import PREFIX
+from subrosa.content.messageframes import Framing, MessageFrames
+from subrosa.content.protobuf import ProtobufScan
+from subrosa.content.shapes import find_shapes
+from subrosa.facts.body import BodyFacts
+from subrosa.facts.fields import Fields, parse_codings, parse_content_disposition, parse_content_type
+from subrosa.facts.head import HeadError, RawHead, check_head
+from subrosa.facts.hosts import Authority
+from subrosa.facts.paths import Path as UrlPath
+from subrosa.facts.paths import Query
+from subrosa.facts.references import ObjectReference
+from subrosa.facts.unreadable import UnreadableError
+from subrosa.gateway.bodies import ChunkedBody, End
+from subrosa.gateway.extract import framing, split_head
+from subrosa.gateway.nextlayer import Looks, looks_like
+
+type Pieces = Iterable[bytes]
+type Check = Callable[[bytes, Pieces], None]
+
+
+def _told(ask: Callable[[], object]) -> object:
+    """What a reader says, or why it says nothing."""
+    try:
+        return ask()
+    except UnreadableError as fault:
+        return fault.ambiguity
+    except HeadError as fault:
+        return fault.reason_code, fault.detail
+
+
+def body(label: str | None, *codings: str) -> Check:
+    """The facts of a body are the same however it is cut."""
+
+    def check(data: bytes, pieces: Pieces) -> None:
+        whole, cut = read(data, label, codings), read(pieces, label, codings)
+        assert _facts(whole) == _facts(cut)
+        assert whole.closed
+        assert whole.tags_closed
+
+    return check
+
+
+def _facts(facts: BodyFacts) -> BodyFacts:
+    facts.detail = ""
+    return facts
+
+
+def stream(drive: Callable[[Pieces], object]) -> Check:
+    """What a streaming reader yields, and where it stops, does not depend on the cuts."""
+
+    def check(data: bytes, pieces: Pieces) -> None:
+        assert _told(lambda: drive((data,))) == _told(lambda: drive(pieces))
+
+    return check
+
+
+def frame(pieces: Pieces) -> object:
+    frame = AwsChunked()
+    data = b"".join(piece for chunk in pieces for piece in frame.feed(chunk))
+    return data + b"".join(frame.end()), tuple(frame.trailers)
+
+
+def messages(pieces: Pieces) -> object:
+    frames = MessageFrames(Framing("gzip", json=False), 4096)
+    found = [frame for chunk in pieces for frame in frames.feed(chunk)]
+    frames.end()
+    return found
+
+
+def chunked(pieces: Pieces) -> object:
+    reader, buffer, out = ChunkedBody(), bytearray(), bytearray()
+    for chunk in pieces:
+        buffer += chunk
+        while (piece := reader.take(buffer)) is not None:
+            if isinstance(piece, End):
+                return bytes(out), piece.trailers
+            out += piece
+    return bytes(out)
+
+
+def members(pieces: Pieces) -> object:
+    chunks = list(pieces)
+    archive = Archive(b"".join(chunks)[:PREFIX], PREFIX)
+    found = [member for chunk in chunks for member in archive.feed(chunk)]
+    return found + list(archive.end())
+
+
+def first_octets(data: bytes, pieces: Pieces) -> None:
+    """Once it is clear what a connection begins with, no further octet changes it."""
+    whole, sofar, decided = looks_like(data, 4096), b"", Looks.MORE
+    for piece in pieces:
+        sofar += piece
+        found = looks_like(sofar, 4096)
+        assert decided in (Looks.MORE, found), (decided, found, sofar)
+        decided = found
+    assert decided is whole
+
+
+def head(data: bytes, _pieces: Pieces) -> None:
+    """A head is refused, or what was read of it, written again, is read as the same."""
+    try:
+        method, target, version, lines = split_head(data)
+        framing(version, lines)
+        tls = Authority.parse("api.openai.com", 443)
+        raw = RawHead(
+            version=version, method=method, target=target, lines=lines, tunnel=tls, tls=True, sni=tls.host
+        )
+        head = check_head(raw)
+    except (HeadError, UnreadableError):
+        return
+    assert head.authority == tls
+    assert head.path == UrlPath.parse(target.partition(b"?")[0])
+    tags, _ = shipped().tags.head_tags(head.fields, head.query)
+    shipped().tags.meanings(tags)
+
+
+def canonical[T](parse: Callable[[bytes], T], spell: Callable[[T], bytes]) -> Check:
+    """What is canonical stays as it is when it is read again."""
+
+    def check(data: bytes, _pieces: Pieces) -> None:
+        try:
+            found = parse(data)
+        except UnreadableError:
+            return
+        spelled = spell(found)
+        assert spell(parse(spelled)) == spelled, (found, spelled)
+
+    return check
+
+
+def path(data: bytes, _pieces: Pieces) -> None:
+    """A path without doubt has segments that no second decoding could read otherwise."""
+    try:
+        path = UrlPath.parse(data)
+    except UnreadableError:
+        return
+    if path.ambiguity is None:
+        assert not any(segment in {".", ".."} or "/" in segment for segment in path.segments), path
+
+
+def query(data: bytes, _pieces: Pieces) -> None:
+    try:
+        query = Query.parse(data)
+    except UnreadableError:
+        return
+    for name, _ in query.pairs[:5]:
+        _told(partial(query.one, name))
+
+
+def fields(data: bytes, _pieces: Pieces) -> None:
+    """Field values never raise anything but a refusal."""
+    text = data.decode("latin-1")
+    _told(lambda: parse_content_type(text))
+    _told(lambda: parse_codings([text]))
+    _told(lambda: parse_content_disposition(data))
+    ObjectReference.parse(text)
+
+
+def tags(data: bytes, _pieces: Pieces) -> None:
+    """A tag header is read the same beside another one, and its meanings need no more than its words."""
+    table = shipped().tags
+    for name in _CARRIERS:
+        fields = Fields(((name, data),))
+        tags, _ = table.head_tags(fields, Query.parse(None))
+        table.meanings(tags)
+
+
+_CARRIERS = (
+    b"x-amz-tagging",
+    b"x-ms-tags",
+    b"baggage",
+    b"content-usage",
+    b"upload-metadata",
+    b"x-amz-meta-purpose",
+)
+
+
+def kinds(data: bytes, _pieces: Pieces) -> None:
+    """Recognisers look at any octets and any name."""
+    KINDS.by_prefix(data)
+    KINDS.by_name(data.decode("latin-1"))
+    find_shapes(data, "train.jsonl")
+
+
+def protobuf(data: bytes, _pieces: Pieces) -> None:
+    ProtobufScan(Collector(BodyFacts(), WANT, TAGS), KINDS).read(data)
