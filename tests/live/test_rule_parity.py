@@ -1,46 +1,51 @@
-"""Every case of the shipped rules on the wire: the same verdict as in the pure core, over HTTP/1.1 and HTTP/2."""
+"""Every case of the shipped rules on the wire: the same verdict as in the pure core, over every way in."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from live.clients import Heard, Http2, trusting, tunnel
+from live.clients import Heard, Http1, Http2, connect, trusting, tunnel
 from live.harness import Setup, gateway
 from live.origins import Authority, Origin, Reply, serve
-from property.seeds import CASES, Transfer, judge, raw_of, shipped
+from live.test_modes import socks
+from property.seeds import CASES, Transfer, judge, policy_for, raw_of, shipped
 from subrosa.facts.hosts import Authority as Target
-from subrosa.facts.hosts import Host
-from subrosa.policy.policy import Profile
+from subrosa.facts.references import GuardedStores, Provider
+from subrosa.gateway.engine import Listener
 
-_OF_FRAMING = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te"}
-)
-
-
-def _on_the_wire(case: Transfer) -> bool:
-    """Whether the default policy judges it, and any client can send it to any port."""
-    names = {name.lower() for name, _ in case.lines}
-    return (
-        case.url.startswith("https://")
-        and (case.source, case.profile) == ("customer-content", Profile.STANDARD)
-        and not case.asserted
-        and not case.guarded.stores
-        and names.isdisjoint(_OF_FRAMING)
-        and raw_of(case).tunnel is not None
-        and _host(case).address is None
-    )
+_OF_FRAMING = frozenset({"host", "content-length", "transfer-encoding", "expect", "te"})
+_HOP = frozenset({"connection", "upgrade"})
+SAMPLE = 60
 
 
-def _host(case: Transfer) -> Host:
-    target = raw_of(case).tunnel
-    assert target is not None
-    return target.host
+def _names(case: Transfer) -> frozenset[str]:
+    return frozenset(name.lower() for name, _ in case.lines)
 
 
-SENT = [case for case in CASES if _on_the_wire(case)]
+def _host(case: Transfer) -> str:
+    return case.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+
+
+def _can_be_sent(case: Transfer) -> bool:
+    """Whether any client can send it, to any port, under a name."""
+    host = _host(case)
+    named = ":" not in host and not host.replace(".", "").isdigit()
+    tunnelled = case.url.startswith("https://") and named and raw_of(case).tunnel is not None
+    return _names(case).isdisjoint(_OF_FRAMING) and (tunnelled or case.url.startswith("http://"))
+
+
+SENT = [case for case in CASES if _can_be_sent(case)]
+PLAIN = [case for case in SENT if case.url.startswith("http://")]
+UPGRADES = [case for case in SENT if not _names(case).isdisjoint(_HOP)]
+TUNNELLED = [case for case in SENT if case not in PLAIN and case not in UPGRADES]
+FEW = TUNNELLED[:: len(TUNNELLED) // SAMPLE][:SAMPLE]
+"""Evenly over the files of rules, so the same until a case is added."""
+REVERSED = sorted({_host(case) for case in FEW})
+WAYS = {"h1": SENT, "h2": TUNNELLED, "socks5": FEW, "transparent": FEW, "reverse": FEW}
 
 
 class Anywhere:
@@ -58,48 +63,111 @@ async def _kept(_keys: object, _facts: object) -> None:
 class Lane:
     setup: Setup
     origin: Origin
+    plain: Origin
 
     async def send(self, case: Transfer, way: str) -> Heard:
-        """One request over a connection of its own."""
+        """One request over a connection of its own, under the case's own policy."""
+        self.setup.current[0] = policy_for(replace(case, guarded=self._guarded(case)))
         raw = raw_of(case)
-        authority = f"{_host(case).name}:{self.origin.port}"
-        alpn = "h2" if way == "h2" else "http/1.1"
-        over = self.setup.kept(await tunnel(self.setup.port, authority, trusting(self.setup.ca, alpn)))
+        host = _host(case).partition(":")[0]
+        plain = case in PLAIN
+        authority = f"{host}:{(self.plain if plain else self.origin).port}"
         lines = [(name, value) for name, value in raw.lines if name.lower() != b"host"]
         target, method = raw.target.decode("latin-1"), raw.method.decode()
         if way == "h2":
+            over = self.setup.kept(await tunnel(self.setup.port, authority, trusting(self.setup.ca, "h2")))
             fields = [(name.decode().lower(), value.decode("latin-1")) for name, value in lines]
             return await Http2(over).ask(method, authority, target, fields, case.body)
-        head = [raw.method + b" " + raw.target + b" HTTP/1.1", b"Host: " + authority.encode()]
+        if plain:
+            target = f"http://{authority}/" + case.url.partition("://")[2].partition("/")[2]
+            over = await self.setup.plain()
+        else:
+            over = await self._over(way, host, authority)
+        head = [f"{method} {target} HTTP/1.1".encode("latin-1"), b"Host: " + authority.encode()]
         head += [name + b": " + value for name, value in lines]
         over.write(b"\r\n".join(head) + b"\r\n\r\n" + case.body)
         return await over.hear(method=method)
+
+    def _guarded(self, case: Transfer) -> GuardedStores:
+        """The case's stores; what is named by its address has the port at which it is here."""
+        port = self.origin.port
+        return GuardedStores(
+            tuple(
+                replace(store, bucket=f"{store.bucket.partition(':')[0]}:{port}")
+                if store.provider is Provider.HTTPS
+                else store
+                for store in case.guarded.stores
+            )
+        )
+
+    async def _over(self, way: str, host: str, authority: str) -> Http1:
+        """A connection on which a request to the destination can be written."""
+        context = trusting(self.setup.ca, "http/1.1")
+        if way == "h1":
+            return self.setup.kept(await tunnel(self.setup.port, authority, context))
+        if way == "reverse":
+            return self.setup.kept(await connect(self.setup.ports[3 + REVERSED.index(host)]))
+        if way == "socks5":
+            client = await socks(self.setup.ports[1], host, self.origin.port)
+            assert isinstance(client, Http1)
+        else:
+            client = await connect(self.setup.ports[2])
+        self.setup.kept(client)
+        await client.writer.start_tls(context, server_hostname=host)
+        return client
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
     directory: Path = tmp_path_factory.mktemp("parity")
     authority = Authority(directory)
-    names = sorted({_host(case).name for case in SENT})
-    context = authority.server_context(*names, alpn=("http/1.1",))
-    async with (
-        gateway(directory, current=shipped(), trust=authority, egress=Anywhere(), remember=_kept) as setup,
-        serve(Origin(lambda _seen: Reply(body=b'{"id": "upload_1"}')), context) as origin,
-    ):
-        yield Lane(setup, origin)
+    context = authority.server_context(
+        *sorted({_host(case) for case in SENT if case not in PLAIN}), alpn=("http/1.1",)
+    )
+    answer: Callable[[object], Reply] = lambda _seen: Reply(body=b'{"id": "upload_1"}')  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        async with serve(Origin(answer), context) as origin, serve(Origin(answer), None) as plain:
+            patch.setattr(
+                "subrosa.gateway.engine.original_destination", lambda _sock: ("192.0.2.1", origin.port)
+            )
+            modes = (
+                "explicit",
+                "socks5",
+                "transparent",
+                *(f"reverse:https://{host}:{origin.port}" for host in REVERSED),
+            )
+            listeners = tuple(Listener(mode=mode, host="127.0.0.1", port=0) for mode in modes)
+            async with gateway(
+                directory,
+                current=shipped(),
+                trust=authority,
+                egress=Anywhere(),
+                remember=_kept,
+                listeners=listeners,
+            ) as setup:
+                yield Lane(setup, origin, plain)
 
 
 def test_most_cases_go_on_the_wire() -> None:
-    assert len(SENT) > 400
+    assert len(SENT) > 0.95 * len(CASES)
+    assert len(FEW) == SAMPLE
+    assert any(case.asserted for case in SENT)
+    assert any(case.guarded.stores for case in SENT)
+    assert any(case.source == "nothing" for case in SENT)
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("way", ["h1", "h2"])
-@pytest.mark.parametrize("case", SENT, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    ("way", "case"),
+    [
+        pytest.param(way, case, id=f"{way}-{case.name}")
+        for way, case in chain.from_iterable(((way, case) for case in cases) for way, cases in WAYS.items())
+    ],
+)
 async def test_a_rule_case_gets_the_same_verdict_on_the_wire(lane: Lane, case: Transfer, way: str) -> None:
-    recorder, tally = lane.setup.recorder, lane.origin.tally
+    recorder, tallies = lane.setup.recorder, (lane.origin.tally, lane.plain.tally)
     recorder.decisions.clear()
-    arrived = (tally.connections, tally.body_octets)
+    arrived = [(tally.connections, tally.body_octets) for tally in tallies]
     pure = judge(case).verdict
     heard = await lane.send(case, way)
     await recorder.at_rest()
@@ -115,4 +183,4 @@ async def test_a_rule_case_gets_the_same_verdict_on_the_wire(lane: Lane, case: T
         assert heard.status == 200
     else:
         assert heard.status in {pure.http_status, 200}  # gRPC tells a refusal inside a 200
-        assert (tally.connections, tally.body_octets) == arrived
+        assert [(tally.connections, tally.body_octets) for tally in tallies] == arrived

@@ -108,7 +108,8 @@ async def test_alpn_of_other_protocols_only_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("data", "looks"), [
     (b"", Looks.MORE), (b"\x16", Looks.MORE), (b"\x16\x03", Looks.MORE), (b"\x16\x02", Looks.NEITHER),
     (b"G", Looks.MORE), (b"GET", Looks.MORE), (b"GET ", Looks.HTTP), (b"\r\n", Looks.MORE), (b"\r\nGET ", Looks.HTTP),
-    (b"P", Looks.MORE), (b"PRI", Looks.MORE), (b"PRI ", Looks.NEITHER), (b"PRINT ", Looks.HTTP),
+    (b"P", Looks.MORE), (b"PRI", Looks.MORE), (b"PRI ", Looks.NEITHER), (b"PRI * HTb", Looks.NEITHER),
+    (b"PRINT ", Looks.HTTP),
     (b"G\x00", Looks.NEITHER),
     (b" GET", Looks.NEITHER), (b"SSH-2.0-x\r\n", Looks.NEITHER),
 ])  # fmt: skip
