@@ -269,6 +269,7 @@ _ALL = tuple(_of_case(case) for case in load_cases(INPUTS).requests)
 STREAMS = tuple(case for case in _ALL if case.messages or case.content_type.startswith("application/grpc"))
 CASES = tuple(case for case in _ALL if case not in STREAMS)
 CAPTURED = tuple(_captured(path) for path in sorted((PLACE / "http").glob("*.http")))
+SAMPLES_BY_NAME = {path.name: path for path in sorted(PLACE.rglob("*")) if path.is_file()}
 FILES = tuple(path for folder in _FOLDERS for path in sorted((PLACE / folder).rglob("*")) if path.is_file())
 SAMPLES = (*CAPTURED, *(transfer for path in FILES for transfer in _of_sample(path)))
 SEEDS = (*CASES, *SAMPLES)

@@ -1,5 +1,6 @@
 """Where readers put what they find: values only at wanted places, tags only from carriers, everything bounded."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,8 @@ TAGS: Final = "tags"
 _UTF8_NAMES: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _MOST_REMEMBERED: Final = 1000
 _LONGEST_REMEMBERED: Final = 256
+_MEMBER: Final = re.compile(r"([\w.-]+)\[([\w.-]*[^\W\d][\w.-]*)\]")
+"""``metadata[key]``: one pair of brackets with a word in it; a number or nothing in them is an item of a list."""
 _CHARSET_FIELD: Final = "_charset_"
 
 
@@ -37,6 +40,8 @@ class FormPlace:
     wanted: bool
     carrier: bool
     exact: bool = True
+    key: str = ""
+    """What stands in the brackets of ``metadata[key]``, where that is one member of a map of tags."""
 
 
 class Collector:
@@ -72,12 +77,21 @@ class Collector:
         value = ""
         if fault is None:
             value, fault = _text(raw)
+        if place.key and fault is None:
+            self._form_member(place, value)
+            return
         if not place.exact:
             fault = fault or Ambiguity.BAD_SYNTAX
         if place.wanted:
             self._wanted_form_value(place.name, value, fault)
         if place.carrier:
             self.form_tags(place.name, value, fault)
+
+    def _form_member(self, place: FormPlace, value: str) -> None:
+        try:
+            self.add_tags(self.tags.form_member(place.name, place.key, value) or ())
+        except UnreadableError as error:
+            self.ambiguous(TAGS, error.ambiguity)
 
     def form_fault(self, place: FormPlace, fault: Ambiguity) -> None:
         """Record that a form field has a value that cannot be read."""
@@ -139,7 +153,11 @@ class Collector:
         carrier = self.want.tags and self.tags.is_form_carrier(plain)
         if wanted not in asked and not carrier:
             return None
-        return FormPlace(wanted, wanted in asked, carrier, exact=wanted == folded)
+        member = _MEMBER.fullmatch(folded)
+        key = member[2] if member is not None and carrier and wanted not in asked else ""
+        if key and self.tags.form_member(plain, key, "") is None:
+            key = ""
+        return FormPlace(wanted, wanted in asked, carrier, exact=wanted == folded, key=key)
 
 
 def _text(raw: bytes) -> tuple[str, Ambiguity | None]:

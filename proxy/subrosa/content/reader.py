@@ -90,12 +90,12 @@ class BodyReader:
         self._parts: PartsReader | None = None
         self._decoder: Decoder | None = None
         try:
-            self._decoder = Decoder(codings, limits.coding)
             if not object_body:
                 self._label = read_label(content_type)
                 self._settled = self._label.form is Form.OPAQUE
             if self._settled:
                 self.facts.form = Form.OPAQUE
+            self._decoder = Decoder(codings, limits.coding)
         except UnreadableError as error:
             self._unreadable(error)
             if self._decoder is None:

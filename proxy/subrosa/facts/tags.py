@@ -206,6 +206,16 @@ class TagTable:
             raise UnreadableError(doubt, f"form field `{carrier[0]}` holds tags that have no single reading")
         return _all_within_bounds(tags)
 
+    def form_member(self, name: str, key: str, value: str) -> list[Tag] | None:
+        """The tag of a field ``name[key]``, as PHP, Rails and Stripe write a map; None where ``name`` holds none.
+
+        Raises UnreadableError for a value that says more than 1,000 things.
+        """
+        carrier = self._forms.find(name)
+        if carrier is None or carrier[2] is not TagFormat.TEXT:
+            return None
+        return _all_within_bounds([Tag(carrier[0], key, value)])
+
     def json_carrier(self, path: str) -> JsonCarrier | None:
         """The carrier of a value at this lower-case dotted path (``metadata.purpose``, ``tags[].value``)."""
         for pattern, carrier in self._json:

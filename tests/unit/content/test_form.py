@@ -112,6 +112,20 @@ def test_a_form_carries_tags() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["tags[use]", "tags%5Buse%5D", "TAGS[Use]"])
+def test_a_member_of_a_map_is_a_tag_under_its_own_key(name: str) -> None:
+    facts = read(f"{name}=ml-training".encode(), LABEL)
+    assert facts.tags == [Tag("form:tags", "use", "ml-training")]
+    assert facts.ambiguous == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["tags[]", "tags[0]", "tags[a][b]", "tags[a", "tags[a]b", "tagging[use]", "tags [a]"]
+)
+def test_any_other_brackets_leave_the_tags_without_a_reading(name: str) -> None:
+    assert "tags" in read(urlencode({name: "ml-training"}).encode(), LABEL).ambiguous
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -290,3 +290,9 @@ def test_what_follows_the_last_wanted_octet_is_not_even_decoded() -> None:
     body.feed(aws_chunked(bytes(70_000), 70_000)[:-7] + b"this is no frame")
     body.end()
     assert body.facts.unreadable is None
+
+
+def test_a_body_that_says_that_it_is_opaque_has_no_tags_in_a_coding_that_is_not_known() -> None:
+    facts = read(b"\x0a\x05hello", "application/x-protobuf", ["snappy"])
+    assert (facts.form, facts.unreadable) == (Form.OPAQUE, Ambiguity.UNKNOWN_ENCODING)
+    assert read(b"{}", "application/json", ["snappy"]).form is not Form.OPAQUE
