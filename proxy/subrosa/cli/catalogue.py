@@ -8,6 +8,7 @@ from rich.table import Table
 from subrosa.cli.options import Config, Rules, settings_of
 from subrosa.cli.output import fail, out, print_json
 from subrosa.runtime.catalogue import rows
+from subrosa.runtime.cataloguepage import page
 from subrosa.runtime.configuration import load_policy
 
 
@@ -15,11 +16,16 @@ def catalogue(
     word: Annotated[str, typer.Argument(help="Show only what this word occurs in.")] = "",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_page: Annotated[bool, typer.Option("--markdown", help="Print the whole as one page.")] = False,
     config: Config = None,
     rules: Rules = None,
 ) -> None:
     """List who trains, on which call, and which call does not."""
-    found = rows(load_policy(settings_of(config, {"rules": rules})), word)
+    policy = load_policy(settings_of(config, {"rules": rules}))
+    if as_page:
+        out.file.write(page(policy))
+        return
+    found = rows(policy, word)
     if as_json:
         print_json(found)
         return
