@@ -1,59 +1,16 @@
-"""The long run: `python -m fuzz --inputs 1000000`; a table of readers, and each fault with what repeats it."""
+"""The long run: `make fuzz`; a table of readers, and each fault with what repeats it."""
 
 import argparse
+import gc
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz.mutate import Mutator
-from fuzz.readers import READERS, Reader
-
-SLOW = 2.0
-"""Seconds of CPU that no input may take: a hang, as far as a gateway is concerned."""
-MOST_FAULTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One run of one reader."""
-
-    reader: str
-    inputs: int
-    seconds: float
-    slowest: float
-    faults: tuple[tuple[bytes, str], ...]
-
-
-def run(name: str, inputs: int, number: int) -> Result:
-    """Feed one reader; ends early after a few faults."""
-    reader = next(reader for reader in READERS if reader.name == name)
-    mutator = Mutator(reader.seeds, reader.words, number)
-    faults: list[tuple[bytes, str]] = []
-    slowest, began = 0.0, time.process_time()
-    done = 0
-    while done < inputs and len(faults) < MOST_FAULTS:
-        done += 1
-        data = mutator.input()
-        before = time.process_time()
-        if told := _fault(reader, data, mutator):
-            faults.append((data, told))
-        took = time.process_time() - before
-        slowest = max(slowest, took)
-        if took > SLOW:
-            faults.append((data, f"took {took:.1f} s"))
-    return Result(name, done, time.process_time() - began, slowest, tuple(faults))
-
-
-def _fault(reader: Reader, data: bytes, mutator: Mutator) -> str:
-    try:
-        reader.check(data, list(mutator.pieces(data)))
-    except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
-        return traceback.format_exc(limit=-3)
-    return ""
+from fuzz.feed import Result, feed, named, repeat
+from fuzz.readers import READERS
+from property.seeds import shipped
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,20 +18,37 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=1_000_000, help="for each reader")
     parser.add_argument("--number", type=int, default=int(time.time()), help="what the inputs are drawn from")
-    parser.add_argument("--processes", type=int, default=None)
+    parser.add_argument("--processes", type=int, default=None, help="as many as there are cores without it")
+    parser.add_argument("--finds", type=Path, default=Path("fuzz-finds"), help="where faults are put")
     parser.add_argument(
-        "--finds", type=Path, default=Path("fuzz-finds"), help="where inputs with faults are put"
+        "--repeat", type=Path, metavar="FILE", help="read one saved input again, nothing else"
     )
     parser.add_argument("reader", nargs="*", help="names of readers; all of them without one")
     told = parser.parse_args(arguments)
-    names = told.reader or [reader.name for reader in READERS]
+    if told.repeat:
+        found = repeat(told.repeat)
+        print(found or "no fault any more")
+        return int(bool(found))
+    every = [reader.name for reader in READERS]
+    if unknown := set(told.reader) - set(every):
+        parser.error(f"`{min(unknown)}` is no reader: write one of {', '.join(every)}")
+    names = told.reader or every
     print(f"number {told.number}, {told.inputs} inputs a reader")
-    print(f"{'reader':32}{'inputs':>10}{'CPU s':>8}{'inputs/s':>10}{'slowest ms':>12}{'faults':>8}")
-    found = 0
+    print(
+        f"{'reader':32}{'inputs':>10}{'CPU s':>8}{'inputs/s':>10}{'slowest ms':>12}{'faults':>8}", flush=True
+    )
+    faults = 0
     with ProcessPoolExecutor(told.processes) as pool:
         for done in as_completed(pool.submit(run, name, told.inputs, told.number) for name in names):
-            found += _tell(done.result(), told.finds)
-    return int(found > 0)
+            faults += _tell(done.result(), told.finds)
+    return int(faults > 0)
+
+
+def run(name: str, inputs: int, number: int) -> Result:
+    """By name, since a reader cannot be sent to another process."""
+    shipped()
+    gc.freeze()  # what is loaded is not looked through again and again, which would count as an input's time
+    return feed(named(name), inputs, number)
 
 
 def _tell(result: Result, finds: Path) -> int:
@@ -84,11 +58,11 @@ def _tell(result: Result, finds: Path) -> int:
         f"{result.slowest * 1000:>12.1f}{len(result.faults):>8}",
         flush=True,
     )
-    for at, (data, told) in enumerate(result.faults):
+    for at, fault in enumerate(result.faults):
         finds.mkdir(exist_ok=True)
-        file = finds / f"{result.reader.replace('/', '-').replace(' ', '-')}-{at}.bin"
-        file.write_bytes(data)
-        print(f"  {file}: {told}")
+        file = finds / f"{result.reader.replace('/', '-').replace(' ', '-')}-{at}.json"
+        fault.save(file)
+        print(f"{fault.told}  repeat it with: make fuzz ARGS='--repeat {file}'", flush=True)
     return len(result.faults)
 
 

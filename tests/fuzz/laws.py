@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from content_kit import (
-    KINDS,
-    TAGS,
-    WANT,
-    read,
-)
+import wsproto
+import wsproto.events
+from mitmproxy import connection
+from wsproto.connection import ConnectionState
+from wsproto.extensions import PerMessageDeflate
+
+from content_kit import KINDS, TAGS, WANT, read
 from property.seeds import shipped
 from subrosa.content.archives import Archive
 from subrosa.content.awschunked import AwsChunked
@@ -28,6 +29,7 @@ from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.bodies import ChunkedBody, End
 from subrosa.gateway.extract import framing, split_head
 from subrosa.gateway.nextlayer import Looks, looks_like
+from subrosa.gateway.websocket import QuietConnection
 
 type Pieces = Iterable[bytes]
 type Check = Callable[[bytes, Pieces], None]
@@ -80,6 +82,56 @@ def messages(pieces: Pieces) -> object:
     found = [frame for chunk in pieces for frame in frames.feed(chunk)]
     frames.end()
     return found
+
+
+def websocket(pieces: Pieces) -> object:
+    """Messages that are judged, what goes on, and how it closes."""
+    relay = _Relay()
+    for chunk in pieces:
+        relay.client.receive_data(chunk)
+        for event in relay.client.events():
+            relay.take(event)
+        if relay.closed is not None:
+            break
+    return relay.judged, relay.closed, relay.client.octets, bytes(relay.client.answers)
+
+
+class _Relay:
+    """Does with events what mitmproxy's `WebsocketLayer.relay_messages` does."""
+
+    def __init__(self) -> None:
+        self.client, self.server = _side(wsproto.ConnectionType.SERVER), _side(wsproto.ConnectionType.CLIENT)
+        self.client.may_pass = self._judge
+        self.judged: list[bytes] = []
+        self.closed: int | None = None
+
+    def _judge(self, message: bytes) -> bool:
+        self.judged.append(message)
+        return True
+
+    def take(self, event: wsproto.events.Event) -> None:
+        if isinstance(event, wsproto.events.CloseConnection):
+            self.closed = event.code
+            for side in (self.client, self.server):
+                if side.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
+                    side.send(event)
+        elif isinstance(event, wsproto.events.Message):
+            parts = self.client.frame_buf
+            parts[-1] += event.data.encode() if isinstance(event.data, str) else event.data
+            if event.message_finished:
+                self.server.send(wsproto.events.BytesMessage(b"".join(parts)))
+                self.client.frame_buf = [b""]
+            elif event.frame_finished:
+                parts.append(b"")
+
+
+def _side(kind: wsproto.ConnectionType) -> QuietConnection:
+    deflate = PerMessageDeflate()
+    deflate.finalize(PerMessageDeflate.name)
+    conn = connection.Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2), timestamp_start=0)
+    side = QuietConnection(kind, [deflate], conn=conn)
+    side.limit = 1024
+    return side
 
 
 def chunked(pieces: Pieces) -> object:

@@ -174,6 +174,12 @@ READERS = (
     ),
     Reader("message frames", (seeds.GRPC,), (b"\0\0\0\0\1", b"\1\0\0\0\1"), laws.stream(laws.messages)),
     Reader(
+        "WebSocket frames",
+        seeds.WEBSOCKET,
+        (b"\x88\x80\0\0\0\0", b"\x89\x80\0\0\0\0", b"\x81\x81\0\0\0\0a", b"\x01\xfe\x04\0\0\0\0\0", b"\xc2"),
+        laws.stream(laws.websocket),
+    ),
+    Reader(
         "protobuf",
         (b"\x0a\x05hello\x12\x03\x0a\x01a", seeds.GRPC[5:]),
         (b"\x0a", b"\x12\xff\xff\xff\xff\x0f", b"\x1b"),

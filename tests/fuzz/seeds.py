@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,27 @@ CBOR = (
     b"\x64tags\x9f\x61a\x7f\x61b\x61c\xff\xff\x61n\xf9\x3e\x00"
 )
 GRPC = b"\0\0\0\0\x05hello" + b"\1" + len(z := gzip.compress(b"hello")).to_bytes(4) + z
+
+
+def websocket(opcode: int, data: bytes, *, last: bool = True, packed: bool = False) -> bytes:
+    """A client's frame of fewer than 126 octets, masked with zeroes (RFC 6455 5.2)."""
+    return bytes((opcode | last << 7 | packed << 6, 0x80 | len(data), 0, 0, 0, 0)) + data
+
+
+def deflated(data: bytes) -> bytes:
+    """As RFC 7692 7.2.1 wants it: without the four octets that end a flush."""
+    packer = zlib.compressobj(wbits=-15)
+    return (packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+WEBSOCKET = (
+    websocket(1, b"hel", last=False)
+    + websocket(9, b"ping")
+    + websocket(0, b"lo")
+    + websocket(8, b"\x03\xe8"),
+    websocket(2, deflated(b"hello" * 9), packed=True) + websocket(1, "späť".encode()),
+    websocket(1, b"after") + websocket(8, b"\x03\xe8bye") + websocket(1, b"too late"),
+)
 HEADERS = (
     b"Host",
     b"Content-Length",
