@@ -27,13 +27,15 @@ def _names(case: Transfer) -> frozenset[str]:
 
 
 def _host(case: Transfer) -> str:
-    return case.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    """Without a port: where everything is here, the ports are other ones."""
+    authority = case.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return authority.partition(":")[0]
 
 
 def _can_be_sent(case: Transfer) -> bool:
-    """Whether any client can send it, to any port, under a name."""
+    """Whether any client can send it under a name."""
     host = _host(case)
-    named = ":" not in host and not host.replace(".", "").isdigit()
+    named = not host.startswith("[") and not host.replace(".", "").isdigit()
     tunnelled = case.url.startswith("https://") and named and raw_of(case).tunnel is not None
     return _names(case).isdisjoint(_OF_FRAMING) and (tunnelled or case.url.startswith("http://"))
 
@@ -69,7 +71,7 @@ class Lane:
         """One request over a connection of its own, under the case's own policy."""
         self.setup.current[0] = policy_for(replace(case, guarded=self._guarded(case)))
         raw = raw_of(case)
-        host = _host(case).partition(":")[0]
+        host = _host(case)
         plain = case in PLAIN
         authority = f"{host}:{(self.plain if plain else self.origin).port}"
         lines = [(name, value) for name, value in raw.lines if name.lower() != b"host"]

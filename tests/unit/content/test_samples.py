@@ -56,6 +56,10 @@ def indexed(*kinds: str) -> Iterator[Sample]:
 
 KNOWN = [sample for sample in indexed(*RECOGNISED) if sample.path not in SILENT]
 CONTROLS = [*indexed("control"), *(sample for sample in indexed(*RECOGNISED) if sample.path in SILENT)]
+CARRIERS = list(indexed("tag-carrier"))
+EACH = [*KNOWN, *CONTROLS, *CARRIERS]
+ELSEWHERE = frozenset({"refusal/audit-shape", "captured-request"})
+"""What the gateway answers with, and whole requests: heads and bodies, read by the tests of those."""
 
 
 def found(facts: BodyFacts) -> tuple[frozenset[object], frozenset[str], frozenset[str]]:
@@ -75,13 +79,20 @@ def carried(sample: Sample) -> Iterator[tuple[str, BodyFacts]]:
     yield "in multipart in gzip", read(gzip.compress(form, mtime=0), MULTIPART, ["gzip"])
 
 
+def test_every_sample_is_looked_at() -> None:
+    indexed_paths = {sample.path for sample in EACH} | {sample.path for sample in indexed(*ELSEWHERE)}
+    there = {path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*") if path.is_file()}
+    assert there - indexed_paths == {"INDEX.tsv"}
+    assert indexed_paths <= there
+
+
 @pytest.mark.parametrize("sample", KNOWN, ids=lambda sample: sample.path)
 def test_a_sample_is_recognised_as_its_index_says(sample: Sample) -> None:
     kinds, shapes, _ = found(sample.whole)
     assert shapes if sample.kind == "training-shape" else kinds
 
 
-@pytest.mark.parametrize("sample", [*KNOWN, *CONTROLS], ids=lambda sample: sample.path)
+@pytest.mark.parametrize("sample", EACH, ids=lambda sample: sample.path)
 def test_a_sample_is_the_same_wherever_it_is_cut(sample: Sample) -> None:
     data, whole = sample.octets, found(sample.whole)
     for at in chain(range(min(len(data), STEPS)), range(STEPS, len(data), 100)):
@@ -89,13 +100,13 @@ def test_a_sample_is_the_same_wherever_it_is_cut(sample: Sample) -> None:
         assert found(cut) == whole, at
 
 
-@pytest.mark.parametrize("sample", [*KNOWN, *CONTROLS], ids=lambda sample: sample.path)
+@pytest.mark.parametrize("sample", EACH, ids=lambda sample: sample.path)
 def test_a_sample_is_the_same_in_whatever_carries_it(sample: Sample) -> None:
     for carrier, facts in carried(sample):
         assert found(facts) == found(sample.whole), carrier
 
 
-@pytest.mark.parametrize("sample", [*KNOWN, *CONTROLS], ids=lambda sample: sample.path)
+@pytest.mark.parametrize("sample", EACH, ids=lambda sample: sample.path)
 def test_a_sample_in_base64_is_what_its_octets_say(sample: Sample) -> None:
     """What is too short to be a file is not looked into: a real one never is."""
     text = base64.b64encode(sample.octets).decode()
