@@ -103,7 +103,7 @@ class _Relay:
         self.client, self.server = _side(wsproto.ConnectionType.SERVER), _side(wsproto.ConnectionType.CLIENT)
         self.client.may_pass = self._judge
         self.judged: list[bytes] = []
-        self.closed: int | None = None
+        self.closed: int | str | None = None
 
     def _judge(self, message: bytes) -> bool:
         self.judged.append(message)
@@ -111,7 +111,7 @@ class _Relay:
 
     def take(self, event: wsproto.events.Event) -> None:
         if isinstance(event, wsproto.events.CloseConnection):
-            self.closed = event.code
+            self.closed = "broken" if event.code in _BROKEN else event.code
             for side in (self.client, self.server):
                 if side.state in {ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING}:
                     side.send(event)
@@ -123,6 +123,11 @@ class _Relay:
                 self.client.frame_buf = [b""]
             elif event.frame_finished:
                 parts.append(b"")
+
+
+_BROKEN = (1002, 1007)
+"""Of a stream that is broken in two ways wsproto tells that which it meets first, and it inflates a whole frame before
+it looks at the order of frames, half a frame after; in either case no message is judged and none goes on."""
 
 
 def _side(kind: wsproto.ConnectionType) -> QuietConnection:
