@@ -62,6 +62,19 @@ def _facts(facts: BodyFacts) -> BodyFacts:
     return facts
 
 
+def text(read: Callable[[str], object]) -> Check:
+    """A text has a reading or a reason."""
+
+    def check(data: bytes, _: Pieces) -> None:
+        found = read(data.decode("utf-8", "replace"))
+        if isinstance(found, UnreadableError):
+            assert found.detail
+        else:
+            assert isinstance(found, tuple)
+
+    return check
+
+
 def stream(drive: Callable[[Pieces], object]) -> Check:
     """What a streaming reader yields, and where it stops, does not depend on the cuts."""
 

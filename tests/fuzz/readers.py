@@ -3,11 +3,15 @@
 import gzip
 import json
 from dataclasses import dataclass
+from functools import partial
 
 import zstandard
 
 from content_kit import BOUNDARY, MULTIPART, aws_chunked
 from fuzz import laws, seeds
+from subrosa.content.graphql import read_graphql
+from subrosa.content.sql import read_sql
+from subrosa.content.sqltokens import ENGINES
 from subrosa.facts.hosts import Authority, Host
 
 JSON, CBOR, XML = "application/json", "application/cbor", "application/xml"
@@ -178,6 +182,37 @@ READERS = (
         seeds.WEBSOCKET,
         (b"\x88\x80\0\0\0\0", b"\x89\x80\0\0\0\0", b"\x81\x81\0\0\0\0a", b"\x01\xfe\x04\0\0\0\0\0", b"\xc2"),
         laws.stream(laws.websocket),
+    ),
+    Reader(
+        "GraphQL",
+        (
+            b'query A($a: B = "}") { x: a(b: 1) @c { d } ...F } fragment F on G { e }',
+            b"mutation { createDataset { id } }",
+        ),
+        (b"mutation ", b"{", b"}", b'"""', b"...", b"#", b"\n", b" on "),
+        laws.text(read_graphql),
+    ),
+    *(
+        Reader(
+            f"SQL of {engine}",
+            (
+                b"CREATE OR REPLACE MODEL IF NOT EXISTS a.b AS SELECT 'x'; SELECT f('y', \"z\")",
+                b"EXECUTE IMMEDIATE $$BEGIN CREATE MODEL m; END$$ -- c\n /* d */",
+            ),
+            (
+                b"CREATE MODEL ",
+                b"EXECUTE IMMEDIATE ",
+                b"'",
+                b"\\",
+                b"/*",
+                b"*/",
+                b"--",
+                b"$a$",
+                b"identifier(",
+            ),
+            laws.text(partial(read_sql, engine)),
+        )
+        for engine in ENGINES
     ),
     Reader(
         "protobuf",

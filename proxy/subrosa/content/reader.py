@@ -10,6 +10,7 @@ from subrosa.content.coding import CodingLimits, Decoder
 from subrosa.content.collect import Collector
 from subrosa.content.embedded import Embedded
 from subrosa.content.form import FormReader
+from subrosa.content.graphqlbody import DocumentReader, is_document
 from subrosa.content.jsonfields import JsonReader
 from subrosa.content.jsonsink import JsonSink
 from subrosa.content.kinds import KindTable
@@ -91,7 +92,8 @@ class BodyReader:
         self._decoder: Decoder | None = None
         try:
             if not object_body:
-                self._label = read_label(content_type)
+                whole = want.document and is_document(content_type)
+                self._label = Label(Form.GRAPHQL) if whole else read_label(content_type)
                 self._settled = self._label.form is Form.OPAQUE
             if self._settled:
                 self.facts.form = Form.OPAQUE
@@ -218,15 +220,20 @@ class BodyReader:
             return self._parts
         if form is Form.URLENCODED and (want.form or (want.tags and tags.forms)):
             return FormReader(self._collector, strict=self._sniffed)
+        if form is Form.GRAPHQL:
+            return DocumentReader(self._collector)
         if form is Form.XML and want.tags and tags.xml:
             return XmlReader(self._collector)
-        fields = want.json or want.references or (want.tags and tags.json)
-        if form is Form.JSON and fields:
+        return self._new_tree_reader(form)
+
+    def _new_tree_reader(self, form: Form) -> _Reader | None:
+        want, tags = self._collector.want, self._collector.tags
+        if not (want.json or want.references or (want.tags and tags.json)):
+            return None
+        if form is Form.JSON:
             sink = JsonSink(self._collector, embedded=self._embedded)
             return JsonReader(sink, one_document=not self._label.lines)
-        if form is Form.CBOR and fields:
-            return CborReader(JsonSink(self._collector), self._embedded)
-        return None
+        return CborReader(JsonSink(self._collector), self._embedded) if form is Form.CBOR else None
 
     def _take(self, piece: bytes) -> None:
         """One decoded piece, once the form is settled."""

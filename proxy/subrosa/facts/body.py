@@ -20,6 +20,8 @@ class Form(StrEnum):
     JSON = "json"
     CBOR = "cbor"
     XML = "xml"
+    GRAPHQL = "graphql"
+    """The document alone, as `application/graphql`; so only where somebody wants it."""
     OPAQUE = "opaque"
 
 
@@ -65,7 +67,7 @@ class Want:
     """What a policy still needs of a body; the readers collect nothing else.
 
     ``form``: lower-case field names. ``json``: dotted paths in lower case, ``[]`` for any index, ``*`` for any
-    key (``input.action``, ``metadata.*``, ``messages[].role``).
+    key (``input.action``, ``metadata.*``, ``messages[].role``). ``document``: a body that is a GraphQL document.
     """
 
     form: frozenset[str] = frozenset()
@@ -74,10 +76,19 @@ class Want:
     kinds: bool = False
     shapes: bool = False
     references: bool = False
+    document: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything is wanted at all."""
-        return bool(self.form or self.json or self.tags or self.kinds or self.shapes or self.references)
+        return bool(
+            self.form
+            or self.json
+            or self.tags
+            or self.kinds
+            or self.shapes
+            or self.references
+            or self.document
+        )
 
 
 @dataclass(slots=True)
@@ -101,6 +112,8 @@ class BodyFacts:
     opaque: bool = False
     """Whether a file is encrypted, or in no container that is known; settled with the kinds."""
     filenames: list[str] = field(default_factory=list)
+    document: str = ""
+    """The whole of a body of the form GRAPHQL."""
     ambiguous: dict[str, Ambiguity] = field(default_factory=dict)
     """Places with no single reading: ``form:purpose``, ``json:input.action``, ``tags``."""
     unreadable: Ambiguity | None = None
@@ -112,15 +125,20 @@ class BodyFacts:
 
     def form_field(self, name: str) -> Reading:
         """The values of one form field (lower-case name), urlencoded and multipart alike."""
-        return self._reading("form:" + name, self.fields.get(name, ()), readable=self.form in _FORMS)
+        return self._reading("form:" + name, self.fields.get(name, ()), readable=self.has_form)
 
     def json_value(self, path: str) -> Reading:
         """The scalar values at one dotted path, spelled as JSON spells them (``true``, ``null``, text unquoted)."""
         return self._reading("json:" + path, self.json.get(path, ()), readable=self.form in _TREES)
 
+    @property
+    def has_form(self) -> bool:
+        """Whether the body has form fields."""
+        return self.form in _FORMS
+
     def _reading(self, place: str, values: tuple[str, ...], *, readable: bool) -> Reading:
         fault = self.unreadable or self.ambiguous.get(place)
-        if fault is None and self.form is Form.OPAQUE:
+        if fault is None and self.form in _CLOSED_BOOKS:
             fault = Ambiguity.LABEL_MISMATCH
         if fault is not None:
             return Reading(values, closed=True, unreadable=fault)
@@ -129,6 +147,7 @@ class BodyFacts:
         return Reading(values, closed=self.closed)
 
 
+_CLOSED_BOOKS = frozenset({Form.OPAQUE, Form.GRAPHQL})
 _TREES = frozenset({Form.JSON, Form.CBOR})
 _FORMS = frozenset({Form.URLENCODED, Form.MULTIPART, Form.RELATED})
 

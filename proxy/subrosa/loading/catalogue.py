@@ -9,6 +9,7 @@ from subrosa.facts.paths import Path
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.loading.faults import Fault
 from subrosa.loading.forms import DestinationForm, OperationForm, RequestForm, UnlessForm
+from subrosa.loading.languages import language_of
 from subrosa.loading.shapes import Spot
 from subrosa.loading.uploads import continues_of, yields_of
 from subrosa.loading.values import Values
@@ -108,7 +109,7 @@ def _operation(one: OperationForm, form: DestinationForm, faults: list[Fault]) -
             f"`{one.purpose}` needs no opt-out: `unless` goes with a training purpose, `model-improvement`"
         )
         faults.append(one.spot.child("unless").fault(message))
-    requests = _requests(one, faults)
+    requests = _requests(one, faults, every=not trains)
     unless = None if one.unless is None else _unless(one.unless, faults)
     yields = None if one.yields is None else yields_of(one.yields, faults)
     continues = None if one.continues is None else continues_of(one.continues, requests, faults)
@@ -133,30 +134,32 @@ def _operation(one: OperationForm, form: DestinationForm, faults: list[Fault]) -
     )
 
 
-def _requests(one: OperationForm, faults: list[Fault]) -> tuple[RequestPattern, ...]:
+def _requests(one: OperationForm, faults: list[Fault], *, every: bool) -> tuple[RequestPattern, ...]:
     if (one.request is None) == (not one.requests):
         faults.append(
             one.spot.fault("write `request`, or `requests` for several forms: exactly one of the two")
         )
         return ()
     forms = (one.request,) if one.request is not None else one.requests
-    return tuple(pattern for form in forms for pattern in _patterns(form, faults))
+    return tuple(pattern for form in forms for pattern in _patterns(form, faults, every=every))
 
 
-def _patterns(form: RequestForm, faults: list[Fault]) -> Iterator[RequestPattern]:
-    fields = _fields(form)
+def _patterns(form: RequestForm, faults: list[Fault], *, every: bool) -> Iterator[RequestPattern]:
+    fields, language = _fields(form), language_of(form, faults, every=every)
     if form.aws_target:
         if form.method or form.path:
             faults.append(form.spot.fault("`aws_target` says method and path already: leave these away"))
         for target in form.aws_target:
-            yield from (RequestPattern(m, path, (*own, *fields)) for m, path, own in aws_forms(target))
+            yield from (
+                RequestPattern(m, path, (*own, *fields), language) for m, path, own in aws_forms(target)
+            )
         return
     if not form.method or not form.path:
         missing = "method" if not form.method else "path"
         faults.append(form.spot.fault(f"`{missing}` is missing: write method and path, or `aws_target`"))
         return
     if check_path(form.path, form.spot.child("path"), faults):
-        yield RequestPattern(frozenset(form.method), form.path, fields)
+        yield RequestPattern(frozenset(form.method), form.path, fields, language)
 
 
 def aws_forms(target: str) -> Iterator[tuple[frozenset[str], str, tuple[FieldMatch, ...]]]:

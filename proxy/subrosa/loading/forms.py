@@ -1,5 +1,6 @@
 """The files of a rules directory, key by key: destinations, rules and profiles."""
 
+from subrosa.content.sqltokens import ENGINES
 from subrosa.loading.form import Form, Nested, form, key
 from subrosa.loading.shapes import Day, Flag, ListOf, MapOf, Some, Spot, Text, Tree, Word
 from subrosa.loading.values import VALUES, Values, field_name, header_name, json_path
@@ -19,10 +20,46 @@ ERROR_SHAPE = Word("error shape", str, SHAPES)
 PURPOSE = Word("purpose", Purpose, tuple(purpose.value for purpose in Purpose))
 STRENGTH = Word("strength", Strength, tuple(strength.value for strength in Strength))
 
+_ROOT_FIELDS = Some(
+    Text("a field such as `createDataset`, or its beginning and `*`", r"[_A-Za-z][_0-9A-Za-z]*\*?|\*"),
+    "fields",
+)
 _QUERY = MapOf(VALUES, "parameter names to values")
 _HEADER = MapOf(VALUES, "field names to values", header_name)
 _FORM = MapOf(VALUES, "form field names to values", field_name)
 _JSON = MapOf(VALUES, "dotted paths to values", json_path)
+
+
+@form
+class GraphqlForm(Form):
+    """Root fields of the operations that a GraphQL request runs; aliases and fragments are resolved."""
+
+    query: tuple[str, ...] = key(_ROOT_FIELDS, "root fields of queries", default=())
+    mutation: tuple[str, ...] = key(_ROOT_FIELDS, "root fields of mutations", default=())
+    subscription: tuple[str, ...] = key(_ROOT_FIELDS, "root fields of subscriptions", default=())
+
+
+@form
+class SqlForm(Form):
+    """What a SQL script in a JSON body runs: any of these statements, or of these calls."""
+
+    engine: str = key(
+        Word("engine", str, tuple(ENGINES)), "whose SQL it is: how strings, names and comments are written"
+    )
+    json: tuple[str, ...] = key(
+        Some(Text("a dotted path such as `statement`"), "paths"),
+        "dotted paths of the scripts, `[]` for any index",
+    )
+    statement: tuple[str, ...] = key(
+        Some(Text("a statement's first words", r"[^\s\"'`]+(?: [^\s\"'`]+)*"), "statements"),
+        "first words of statements; `OR REPLACE`, `IF NOT EXISTS` and `TEMP` do not count",
+        default=(),
+    )
+    call: dict[str, Values] = key(
+        MapOf(VALUES, "functions to their first argument"),
+        "functions, and the strings that count as first argument",
+        default={},
+    )
 
 
 @form
@@ -45,6 +82,10 @@ class RequestForm(Form):
         _FORM, "form fields (urlencoded and multipart) and the values that count", default={}
     )
     json: dict[str, Values] = key(_JSON, "dotted paths of a JSON body and the values that count", default={})
+    graphql: GraphqlForm | None = key(
+        Nested(GraphqlForm), "root fields that a GraphQL request asks for", default=None
+    )
+    sql: SqlForm | None = key(Nested(SqlForm), "what a SQL script in a JSON body runs", default=None)
     aws_target: tuple[str, ...] = key(
         Some(Text("`Prefix.Operation` or `Operation`", r"(?:[A-Za-z0-9_]+\.)?[A-Za-z0-9]+"), "targets"),
         "an AWS operation in each of its wire forms; takes the place of method and path",

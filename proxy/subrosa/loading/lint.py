@@ -156,8 +156,13 @@ def _twice(draft: Draft) -> Iterator[Fault]:
 def _same(first: Entry, second: Entry) -> bool:
     if first.operation is second.operation:
         return False
-    asked = [{(match.place, match.name) for match in entry.pattern.fields} for entry in (first, second)]
-    return asked[0] == asked[1] and fields_meet(first.pattern.fields, second.pattern.fields)
+    one, two = first.pattern, second.pattern
+    asked = [{(match.place, match.name) for match in pattern.fields} for pattern in (one, two)]
+    if asked[0] != asked[1] or not fields_meet(one.fields, two.fields):
+        return False
+    if one.language is None or two.language is None:
+        return one.language is two.language
+    return one.language.meets(two.language)
 
 
 def _expectations(draft: Draft, cases: Cases) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 from subrosa.policy.hostmap import HostPattern, fits
 from subrosa.policy.index import segments_of
-from subrosa.policy.operations import FieldMatch, RequestPattern
+from subrosa.policy.operations import FieldMatch, LanguageMatch, RequestPattern
 
 
 def hosts_meet(first: HostPattern, second: HostPattern) -> bool:
@@ -23,6 +23,7 @@ def requests_meet(first: RequestPattern, second: RequestPattern) -> bool:
         _methods_meet(first.methods, second.methods)
         and _paths_meet(segments_of(first.path.casefold()), segments_of(second.path.casefold()))
         and fields_meet(first.fields, second.fields)
+        and _languages_meet(first.language, second.language)
     )
 
 
@@ -34,6 +35,13 @@ def fields_meet(first: tuple[FieldMatch, ...], second: tuple[FieldMatch, ...]) -
         for match in first
         if (match.place, match.name) in others
     )
+
+
+def _languages_meet(first: LanguageMatch | None, second: LanguageMatch | None) -> bool:
+    """Whether a request may say both: always where each needs only a part of what it says."""
+    if first is None or second is None or not (first.every or second.every):
+        return True
+    return first.meets(second)
 
 
 def _methods_meet(first: frozenset[str], second: frozenset[str]) -> bool:

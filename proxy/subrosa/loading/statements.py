@@ -8,7 +8,8 @@ from subrosa.loading.draft import Draft, Entry
 from subrosa.loading.faults import Fault, instead
 from subrosa.loading.forms import ReclassifyForm
 from subrosa.policy.hostmap import HostMap
-from subrosa.policy.operations import Operation
+from subrosa.policy.languages import GraphqlMatch, SqlMatch
+from subrosa.policy.operations import Operation, RequestPattern
 from subrosa.policy.policy import Declared
 from subrosa.policy.purposes import TRAINING, Strength
 
@@ -105,9 +106,20 @@ def _changed(operation: Operation, form: ReclassifyForm) -> Operation:
         operation,
         purpose=form.purpose,
         strength=form.strength or Strength.LIKELY,
+        requests=tuple(_requests(operation, every=form.purpose not in TRAINING)),
         unless=operation.unless if form.purpose in TRAINING else None,
         reclassified=f"{form.owner}: {form.why}",
     )
+
+
+def _requests(operation: Operation, *, every: bool) -> Iterator[RequestPattern]:
+    """The requests; what no longer trains must be all that a request says, so that nothing else hides in it."""
+    for pattern in operation.requests:
+        language = pattern.language
+        if isinstance(language, GraphqlMatch | SqlMatch):
+            yield replace(pattern, language=replace(language, every=every))
+        else:
+            yield pattern
 
 
 def _with(provider: CataloguedProvider, old: Catalogued, new: Catalogued) -> CataloguedProvider:

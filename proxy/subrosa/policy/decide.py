@@ -101,7 +101,7 @@ def _blocks(
             return _blocked(policy, rule, stage, subject), False
         if value is Ternary.UNREADABLE:
             rules_told = (UNREADABLE_RULE, rule.id)
-            return _told(Reason.UNREADABLE, rules_told, stage, subject, subject.body.detail), False
+            return _told(Reason.UNREADABLE, rules_told, stage, subject, subject.unread()), False
         still_open = still_open or value is Ternary.UNKNOWN
     return None, still_open
 

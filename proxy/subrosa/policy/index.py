@@ -108,7 +108,7 @@ class Index:
         for segment in segments[:-1] if rest else segments:
             place = place.child(segment)
         weights = [_weight(segment) for segment in segments[: len(segments) - rest]]
-        rank = (host.rank, *weights, 0 if rest else 4, int(bool(pattern.fields)))
+        rank = (host.rank, *weights, 0 if rest else 4, int(pattern.discriminates))
         shelf = place.rest if rest else place.here
         for method in pattern.methods:
             shelf.put(method, Claim(operation, pattern, rank))

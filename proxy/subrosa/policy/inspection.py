@@ -7,6 +7,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 
 from dataclasses import replace
 
+from subrosa.content.graphqlbody import is_document
 from subrosa.content.labels import unless_opaque
 from subrosa.content.messageframes import Framing
 from subrosa.content.reader import BodyReader
@@ -21,7 +22,7 @@ from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.policy.decide import decide
 from subrosa.policy.index import TARGET
-from subrosa.policy.operations import Claim, wanted_fields
+from subrosa.policy.operations import Claim, wanted_places
 from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Carries
 from subrosa.policy.sources import Source
@@ -157,12 +158,13 @@ class Inspection:
             return
         claims = self.subject.claims
         is_object = _is_object(head, claims)
-        if claims and not is_object:
+        want = self.want()
+        if claims and not is_object and not (want.document and is_document(label)):
             label = unless_opaque(label)
         self._reader = BodyReader(
             label,
             codings,
-            self.want(),
+            want,
             self.policy.tags,
             self.policy.kinds,
             self.policy.limits,
@@ -175,10 +177,11 @@ class Inspection:
     def want(self) -> Want:
         """What the rules may still need of a body, or of a message."""
         claims = self.subject.claims
-        fields = tuple(wanted_fields(claims))
+        places = wanted_places(claims)
         return Want(
-            form=frozenset(match.name for match in fields if match.place == "form"),
-            json=frozenset(match.name for match in fields if match.place == "json"),
+            form=frozenset(name for place, name in places if place == "form"),
+            json=frozenset(name for place, name in places if place == "json"),
+            document=("document", "") in places,
             tags=True,
             kinds=True,  # no rule may need them, but the record tells them
             shapes=self.policy.needs_shape or any(claim.operation.hints for claim in claims),

@@ -1,10 +1,9 @@
 """Operations of the catalogue and how a request is matched to one; matching is three-valued."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from subrosa.facts.body import Reading
+from subrosa.facts.body import BodyFacts
 from subrosa.facts.records import RequestHead
 from subrosa.facts.ternary import Ternary, conjunction, truth
 from subrosa.facts.unreadable import UnreadableError
@@ -15,14 +14,25 @@ type Place = Literal["query", "header", "form", "json"]
 _IN_THE_HEAD = frozenset({"query", "header"})
 
 
-class BodyView(Protocol):
-    """What a matcher may ask of a body; `BodyFacts` is one."""
+class LanguageMatch(Protocol):
+    """What a request says in a language of its own; see `languages.py`."""
 
-    def form_field(self, name: str) -> Reading:
-        """All values of one form field so far."""
+    @property
+    def every(self) -> bool:
+        """Whether all that the request says must match, as for what does not train; else any of it."""
 
-    def json_value(self, path: str) -> Reading:
-        """All scalars at one dotted path so far."""
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """What must be read of a body: each field's place and name, ``("document", "")`` for the whole."""
+
+    def test(self, head: RequestHead, body: BodyFacts, /) -> Ternary:
+        """Whether the request says it; UNKNOWN until the body is closed."""
+
+    def fault(self, head: RequestHead, body: BodyFacts, /) -> str:
+        """Why what it says is UNREADABLE, for people."""
+
+    def meets(self, other: "LanguageMatch", /) -> bool:
+        """Whether some request may say both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class FieldMatch:
     exact: bool = False
     """True for an opt-out: only the documented spelling, given once, counts."""
 
-    def test(self, head: RequestHead, body: BodyView) -> Ternary:
+    def test(self, head: RequestHead, body: BodyFacts) -> Ternary:
         """Whether the field has one of the values; UNKNOWN until the place is closed."""
         if self.place in _IN_THE_HEAD:
             return self._test_head(head)
@@ -76,12 +86,21 @@ class RequestPattern:
     methods: frozenset[str]
     path: str
     fields: tuple[FieldMatch, ...] = ()
+    language: LanguageMatch | None = None
 
-    def test(self, head: RequestHead, body: BodyView) -> Ternary:
-        """Whether all discriminating fields match; host, method and path were matched by the index."""
-        if not self.fields:
+    @property
+    def discriminates(self) -> bool:
+        """Whether more than host, method and path must match."""
+        return bool(self.fields) or self.language is not None
+
+    def test(self, head: RequestHead, body: BodyFacts) -> Ternary:
+        """Whether all that discriminates matches; host, method and path were matched by the index."""
+        if not self.discriminates:
             return Ternary.TRUE
-        return conjunction(match.test(head, body) for match in self.fields)
+        value = conjunction(match.test(head, body) for match in self.fields)
+        if self.language is None or value is Ternary.FALSE:
+            return value
+        return conjunction((value, self.language.test(head, body)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +197,13 @@ class Claim:
     rank: tuple[int, ...] = field(default=())
 
 
-def wanted_fields(claims: tuple[Claim, ...]) -> Iterator[FieldMatch]:
-    """Every field of body that some claim or its opt-out needs."""
+def wanted_places(claims: tuple[Claim, ...]) -> frozenset[tuple[str, str]]:
+    """Every place of a body that some claim or its opt-out needs, with the name of what stands there."""
+    found: set[tuple[str, str]] = set()
     for claim in claims:
-        yield from (match for match in claim.pattern.fields if match.place in ("form", "json"))
-        if claim.operation.unless is not None:
-            yield from (match for match in claim.operation.unless.fields if match.place in ("form", "json"))
+        pattern, unless = claim.pattern, claim.operation.unless
+        fields = pattern.fields if unless is None else (*pattern.fields, *unless.fields)
+        found.update((match.place, match.name) for match in fields if match.place not in _IN_THE_HEAD)
+        if pattern.language is not None:
+            found.update(pattern.language.places)
+    return frozenset(found)

@@ -215,7 +215,7 @@ class Subject:
         head = self.facts.head
         self.known = known
         self.claims = known
-        if head is not None and any(claim.pattern.fields for claim in known):
+        if head is not None and any(claim.pattern.discriminates for claim in known):
             self.claims = tuple(
                 claim for claim in known if claim.pattern.test(head, NOTHING_READ) is not Ternary.FALSE
             )
@@ -257,6 +257,17 @@ class Subject:
             if open_others or found is Ternary.UNKNOWN:
                 return Ternary.UNKNOWN
         return result
+
+    def unread(self) -> str:
+        """Why something cannot be read, in one sentence; of the body, or of what it says in a language."""
+        head = self.facts.head
+        if self.body.detail or head is None:
+            return self.body.detail
+        for claim in self.claims:
+            language = claim.pattern.language
+            if language is not None and language.test(head, self.body) is Ternary.UNREADABLE:
+                return language.fault(head, self.body)
+        return ""
 
     def operation(self) -> Operation | None:
         """The most specific operation that matches, or may still match; for records and refusals."""

@@ -8,6 +8,8 @@ FORMS: dict[str, type[Form]] = {
     "destinations/&lt;provider&gt;.yaml": forms.DestinationForm,
     "an operation": forms.OperationForm,
     "a request": forms.RequestForm,
+    "graphql": forms.GraphqlForm,
+    "sql": forms.SqlForm,
     "unless": forms.UnlessForm,
     "yields": forms.YieldsForm,
     "continues": forms.ContinuesForm,

@@ -8,7 +8,7 @@ from subrosa.loading.faults import RuleErrors
 from subrosa.loading.policy import load
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.policy import Declared
-from unit.loading.directories import GOOD, inputs, written
+from unit.loading.directories import GOOD, copied, inputs, written
 
 FILE = """
 provider: corp
@@ -170,3 +170,27 @@ def test_a_declared_host_may_speak_the_api_that_is_known_there() -> None:
     declared = (Declared(host=HostPattern.parse("a.eu.acme.example"), speaks="acme"),)
 
     assert load(inputs(declared=declared), 1).warnings == ()
+
+
+def test_what_is_reclassified_must_be_all_that_a_request_says(tmp_path: Path) -> None:
+    rules = copied(tmp_path)
+    with (rules / "destinations" / "acme.yaml").open("a") as file:
+        file.write(
+            "  - id: acme.graph.label\n    purpose: labelling\n    strength: likely\n"
+            "    request: {method: POST, path: /graphql, graphql: {mutation: [label]}}\n"
+        )
+    own = written(
+        tmp_path / "user",
+        corp="reclassify:\n  - {operation: acme.graph.label, purpose: saas, owner: Ada, why: we label nothing, "
+        "expires: 2027-01-01}\n",
+    )
+
+    def every(*extra: Path) -> bool:
+        operation = load(inputs(rules, *extra), 1).policy.operation("acme.graph.label")
+        assert operation is not None
+        language = operation.requests[0].language
+        assert language is not None
+        return language.every
+
+    assert not every()
+    assert every(own)
