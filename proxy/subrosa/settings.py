@@ -149,9 +149,17 @@ class DestinationSettings(Stated):
 
 
 class AssertSettings(Stated):
-    """An account fact that no request can show, such as `gemini.paid-tier`."""
+    """An account fact that no request can show, such as `gemini.paid-tier`; with `values` the ids of our accounts."""
 
     fact: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
+    values: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^[^\s,]+$")], ...], Field(min_length=1)
+    ] = ()
+
+    @property
+    def statements(self) -> frozenset[str]:
+        """The fact, or `fact=value` for each of its values."""
+        return frozenset(f"{self.fact}={value}" for value in self.values) or frozenset({self.fact})
 
 
 class ClientCertSettings(Strict):
@@ -210,6 +218,7 @@ class Settings(Strict):
     asserts: Annotated[tuple[AssertSettings, ...], Field(alias="assert")] = ()
     limits: LimitSettings = LimitSettings()
     log_format: Literal["json", "console"] = "json"
+    review_days: Annotated[int, Field(ge=1, le=3650)] = 365
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -101,6 +101,16 @@ def test_all_faults_of_all_layers_are_told_at_once_each_with_its_place() -> None
             id="no owner, why or end",
         ),
         pytest.param({"assert": [{"fact": "gemini", **STATED}]}, "fact", id="a fact without provider"),
+        pytest.param(
+            {"assert": [{"fact": "chatgpt.workspace", "values": [], **STATED}]},
+            "values",
+            id="a fact of no account",
+        ),
+        pytest.param(
+            {"assert": [{"fact": "chatgpt.workspace", "values": ["a,b"], **STATED}]},
+            "values",
+            id="two ids in one",
+        ),
         pytest.param({"allow_private": ["10.0.0.1/8"]}, "host bits", id="a network with host bits"),
         pytest.param({"upstream_proxy": "socks5://x"}, "no parent proxy", id="a parent proxy that is none"),
         pytest.param({"limits": {"held_memory": 1}}, "greater than or equal", id="a limit below its bound"),

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from subrosa.loading.faults import Fault
 from subrosa.loading.form import Form, Nested, form, key
-from subrosa.loading.forms import FACT, LINE
+from subrosa.loading.forms import LINE
 from subrosa.loading.nodes import Mapping, Scalar, kind
 from subrosa.loading.shapes import JsonSchema, ListOf, MapOf, Some, Spot, Text, Tree, Word
 from subrosa.policy.policy import Profile
 from subrosa.policy.verdict import Reason
 
+STATED = Text("a fact such as `gemini.paid-tier`, or `fact=id`", r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:=\S+)?")
 SOURCES = ("customer-content", "nothing")
 
 
@@ -168,7 +169,10 @@ class CaseForm(Form):
         default=Profile.STANDARD,
     )
     asserted: tuple[str, ...] = key(
-        ListOf(FACT, "facts"), "account facts that the settings assert", default=(), name="assert"
+        ListOf(STATED, "facts"),
+        "account facts that the settings assert, `fact=id` where they are asked by their values",
+        default=(),
+        name="assert",
     )
     guarded: tuple[str, ...] = key(
         ListOf(Text("a store such as s3://bucket/prefix"), "stores"), "guarded stores", default=()

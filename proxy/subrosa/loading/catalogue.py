@@ -8,14 +8,14 @@ from itertools import product
 from subrosa.facts.paths import Path
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.loading.faults import Fault
-from subrosa.loading.forms import DestinationForm, OperationForm, RequestForm, UnlessForm
+from subrosa.loading.forms import DestinationForm, OperationForm, RequestForm, TenantForm, UnlessForm
 from subrosa.loading.languages import language_of
 from subrosa.loading.shapes import Spot
 from subrosa.loading.uploads import continues_of, yields_of
 from subrosa.loading.values import Values
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.index import segments_of
-from subrosa.policy.operations import FieldMatch, Operation, OptOut, Place, RequestPattern
+from subrosa.policy.operations import FieldMatch, Operation, OptOut, Place, RequestPattern, Tenant
 from subrosa.policy.policy import Provider
 from subrosa.policy.purposes import TRAINING, Strength
 
@@ -236,10 +236,16 @@ def _unless(form: UnlessForm, faults: list[Fault]) -> OptOut:
                     spot.fault("an opt-out counts only when it is given: write its documented values, whole")
                 )
             fields.append(FieldMatch(place, name, frozenset(values.given), exact=True))
-    if not fields and not form.assertion:
+    tenant = None if form.tenant is None else _tenant(form.tenant, faults)
+    if not fields and not form.assertion and tenant is None:
         faults.append(
             form.spot.fault(
                 "write the parameter that opts out, or `assert` with the name of the account fact"
             )
         )
-    return OptOut(tuple(fields), form.assertion)
+    return OptOut(tuple(fields), form.assertion, tenant)
+
+
+def _tenant(form: TenantForm, faults: list[Fault]) -> Tenant:
+    hosts = _hosts(form.hosts, form.spot.child("hosts"), faults, any_host=False)
+    return Tenant(form.header, form.assertion, hosts)

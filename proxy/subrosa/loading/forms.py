@@ -94,6 +94,20 @@ class RequestForm(Form):
 
 
 @form
+class TenantForm(Form):
+    """A header that pins the accounts that the provider accepts; each that it names must stand in the settings."""
+
+    header: str = key(
+        Text("a header field in lower case", r"[a-z0-9-]+"),
+        "the header field, given once: ids with commas between",
+    )
+    assertion: str = key(FACT, "the fact whose `values` in the settings are our ids", name="assert")
+    hosts: tuple[str, ...] = key(
+        ListOf(HOST, "hosts"), "where the provider heeds it, where that is not on every host", default=()
+    )
+
+
+@form
 class UnlessForm(Form):
     """The opt-out that turns a training-by-default operation into inference: any one of these."""
 
@@ -101,6 +115,9 @@ class UnlessForm(Form):
     header: dict[str, Values] = key(_HEADER, "the header field as documented, given once", default={})
     form: dict[str, Values] = key(_FORM, "the form field as documented, given once", default={})
     json: dict[str, Values] = key(_JSON, "the JSON value as documented, given once", default={})
+    tenant: TenantForm | None = key(
+        Nested(TenantForm), "the header that shows whose account it is", default=None
+    )
     assertion: str = key(
         FACT,
         "the account fact to assert in the settings where no request can show it",

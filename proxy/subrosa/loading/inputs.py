@@ -11,7 +11,10 @@ from subrosa.policy.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class PolicyInputs:
-    """The directories of rules and the facts that the settings state; ``today`` is an ISO date."""
+    """The directories of rules and the facts that the settings state.
+
+    ``asserted`` holds facts and `fact=value`; ``today`` is an ISO date.
+    """
 
     builtin: Path
     extra: tuple[Path, ...]
@@ -22,4 +25,6 @@ class PolicyInputs:
     guarded: GuardedStores
     asserted: frozenset[str]
     today: str
+    review_days: int = 365
+    """How old a review may be before `check` warns."""
     limits: ReaderLimits = field(default_factory=ReaderLimits)

@@ -16,11 +16,11 @@ from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.overlap import fields_meet
 from subrosa.loading.policy import build
 from subrosa.loading.shapes import Spot
+from subrosa.loading.statements import asked_facts
 from subrosa.policy.index import segments_of
 from subrosa.policy.purposes import TRAINING
 from subrosa.policy.verdict import Outcome
 
-FRESH = timedelta(days=365)
 _SOURCE = re.compile(r"https?://\S.*|pkg \S+==\S+: \S.*|repo [\w.-]+/[\w.-]+(?:@[0-9a-f]{7,40})?:? \S.*")
 _WRITE_SOURCE = "write an address, `pkg name==version: file` or `repo owner/name@commit path`"
 _PLACEHOLDER = re.compile(r"\{\w+\}")
@@ -50,13 +50,13 @@ def _destinations(draft: Draft) -> Iterator[Fault]:
     for one in draft.shelf.destinations:
         if not one.file.builtin:
             continue
-        yield from _review(one.form.spot, one.form.reviewed, draft.inputs.today)
+        yield from _review(one.form.spot, one.form.reviewed, draft.inputs)
         for operation in one.form.operations:
             yield from _source(operation.spot, operation.source)
             if operation.purpose in TRAINING and not operation.breaks:
                 yield operation.spot.fault("`breaks` is missing: who could be hurt by a wrong block?")
             if operation.reviewed:
-                yield from _stale(operation.spot.child("reviewed"), operation.reviewed, draft.inputs.today)
+                yield from _stale(operation.spot.child("reviewed"), operation.reviewed, draft.inputs)
 
 
 def _rules(draft: Draft) -> Iterator[Fault]:
@@ -78,10 +78,10 @@ def _answered(rule: RuleForm) -> Iterator[Fault]:
 def _tables(draft: Draft) -> Iterator[Fault]:
     for tags in draft.shelf.tags:
         if tags.file.builtin:
-            yield from _review(tags.form.spot, tags.form.reviewed, draft.inputs.today)
+            yield from _review(tags.form.spot, tags.form.reviewed, draft.inputs)
     for content in draft.shelf.contents:
         if content.file.builtin:
-            yield from _review(content.form.spot, content.form.reviewed, draft.inputs.today)
+            yield from _review(content.form.spot, content.form.reviewed, draft.inputs)
             for recogniser in content.form.recognisers:
                 # a format's source is a standard, or where its files were seen: a sentence that says which
                 if not recogniser.source:
@@ -98,18 +98,18 @@ def _source(spot: Spot, sources: tuple[str, ...]) -> Iterator[Fault]:
             yield spot.child("source").item(at).fault(f"`{source}` is no source: {_WRITE_SOURCE}")
 
 
-def _review(spot: Spot, reviewed: str, today: str) -> Iterator[Fault]:
+def _review(spot: Spot, reviewed: str, inputs: PolicyInputs) -> Iterator[Fault]:
     if not reviewed:
         yield spot.fault("`reviewed` is missing: the day on which it was compared with its sources")
         return
-    yield from _stale(spot.child("reviewed"), reviewed, today)
+    yield from _stale(spot.child("reviewed"), reviewed, inputs)
 
 
-def _stale(spot: Spot, reviewed: str, today: str) -> Iterator[Fault]:
-    age = date.fromisoformat(today) - date.fromisoformat(reviewed)
+def _stale(spot: Spot, reviewed: str, inputs: PolicyInputs) -> Iterator[Fault]:
+    age = date.fromisoformat(inputs.today) - date.fromisoformat(reviewed)
     if age < timedelta(days=-1):
         yield spot.fault(f"`{reviewed}` is not there yet: write the day of the last review")
-    if age > FRESH:
+    if age > timedelta(days=inputs.review_days):
         yield spot.fault(f"reviewed {age.days} days ago: compare it with its sources again", warning=True)
 
 
@@ -168,8 +168,8 @@ def _same(first: Entry, second: Entry) -> bool:
 def _expectations(draft: Draft, cases: Cases) -> Iterator[Fault]:
     """Names in cases that nothing has: such a case would prove nothing."""
     operations = {entry.operation.id for entry in draft.operations()}
-    opt_outs = [entry.operation.unless for entry in draft.operations()]
-    facts = {one.assertion for one in opt_outs if one is not None and one.assertion}
+    asked, by_value = asked_facts(draft.operations())
+    facts = asked | by_value
     rules = set(draft.rules)
     recognisers = {one.id for content in draft.shelf.contents for one in content.form.recognisers}
     for case in cases.requests:
@@ -178,7 +178,7 @@ def _expectations(draft: Draft, cases: Cases) -> Iterator[Fault]:
             yield _unknown(spot.child("operation"), "operation", case.expect.operation, operations)
         if case.expect.rule and case.expect.rule not in rules and not case.expect.rule.startswith("guard."):
             yield _unknown(spot.child("rule"), "rule", case.expect.rule, rules)
-        for fact in sorted(case.asserted - facts):
+        for fact in sorted({stated.partition("=")[0] for stated in case.asserted} - facts):
             yield _unknown(spot, "fact that an operation asks for", fact, facts)
     for kind_case in cases.kinds:
         for name in kind_case.expect:

@@ -1,6 +1,6 @@
 """What users and settings state about the catalogue: declared hosts, re-classifications, asserted facts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from subrosa.loading.catalogue import Catalogued, CataloguedProvider
@@ -129,12 +129,22 @@ def _with(provider: CataloguedProvider, old: Catalogued, new: Catalogued) -> Cat
 
 
 def check_assertions(draft: Draft) -> None:
-    """Tell asserted facts that no operation asks for."""
-    asked = {
-        entry.operation.unless.assertion
-        for entry in draft.operations()
-        if entry.operation.unless is not None and entry.operation.unless.assertion
-    }
-    for fact in sorted(draft.inputs.asserted - asked):
-        message = f"no operation asks for the fact `{fact}`: {instead(fact, asked)}"
+    """Tell asserted facts that no operation asks for, or not in this way."""
+    asked, by_value = asked_facts(draft.operations())
+    for stated in sorted(draft.inputs.asserted):
+        fact, valued, _ = stated.partition("=")
+        if fact in (by_value if valued else asked):
+            continue
+        message = f"no operation asks for the fact `{fact}`: {instead(fact, asked | by_value)}"
+        if fact in asked:
+            message = f"`{fact}` is a fact of its own: leave `values` away"
+        elif fact in by_value:
+            message = f"`{fact}` is asked by its values: write `values: […]`, the ids of our accounts"
         draft.faults.append(Fault(SETTINGS, 0, 0, "assert", message))
+
+
+def asked_facts(operations: Iterable[Catalogued]) -> tuple[set[str], set[str]]:
+    """The facts that operations ask for: those of their own, and those that are asked by their values."""
+    opt_outs = [entry.operation.unless for entry in operations]
+    own = {one.assertion for one in opt_outs if one is not None and one.assertion}
+    return own, {one.tenant.fact for one in opt_outs if one is not None and one.tenant is not None}

@@ -7,6 +7,7 @@ from subrosa.facts.body import BodyFacts
 from subrosa.facts.records import RequestHead
 from subrosa.facts.ternary import Ternary, conjunction, truth
 from subrosa.facts.unreadable import UnreadableError
+from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.purposes import TRAINING, Carries, Purpose, Strength
 
 type Place = Literal["query", "header", "form", "json"]
@@ -104,19 +105,43 @@ class RequestPattern:
 
 
 @dataclass(frozen=True, slots=True)
-class OptOut:
-    """What turns a training-by-default operation into inference.
+class Tenant:
+    """A header that pins the accounts that a provider accepts, and the settings fact that says which are ours.
 
-    ``fields``: any of these, in the documented spelling, given once. ``assertion``: the settings fact that
-    settles it where the request cannot show it, ``gemini.paid-tier``.
+    Anybody can send any value, so it counts only where the settings assert every id that it names.
+    """
+
+    header: str
+    fact: str
+    hosts: tuple[HostPattern, ...] = ()
+    """Where the provider heeds it; empty for every host of the operation."""
+
+    def named(self, head: RequestHead) -> tuple[str, ...]:
+        """The statements that must stand in the settings, one an id; empty without the header, or where it is vain."""
+        if self.hosts and not any(host.covers(head.authority.host) for host in self.hosts):
+            return ()
+        value = head.fields.one(self.header)
+        return () if value is None else tuple(f"{self.fact}={one.strip()}" for one in value.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """What turns a training-by-default operation into inference: any of these.
+
+    ``fields``: in the documented spelling, given once. ``assertion``: the settings fact that settles it where the
+    request cannot show it, ``gemini.paid-tier``. ``tenant``: where the request shows whose account it is.
     """
 
     fields: tuple[FieldMatch, ...] = ()
     assertion: str = ""
+    tenant: Tenant | None = None
 
     def remedy(self) -> str:
         """What to send, or which line to put into the settings, in one sentence."""
         sent = [f"{m.place} `{m.name}={min(m.values)}`" for m in self.fields]
+        if self.tenant is not None:
+            line = f"`assert: [{{fact: {self.tenant.fact}, values: […], owner: …, why: …, expires: …}}]`"
+            sent.append(f"header `{self.tenant.header}` with only such ids as {line} in the settings names")
         if self.assertion:
             sent.append(
                 f"`assert: [{{fact: {self.assertion}, owner: …, why: …, expires: …}}]` in the settings"

@@ -102,6 +102,7 @@ class Policy:
     limits: ReaderLimits = field(default_factory=ReaderLimits)
     declared: HostMap[Declared] = field(default_factory=HostMap)
     asserted: frozenset[str] = frozenset()
+    """What the settings assert: facts, and `fact=value` for those that name accounts."""
     reviewed: str = ""
     """The oldest ISO date on which an entry of the catalogue was checked against its source."""
     needs_shape: bool = field(init=False, repr=False, compare=False)

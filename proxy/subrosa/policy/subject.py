@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from subrosa.facts.body import NO_BODY, BodyFacts, Form, Kind, KindFound
-from subrosa.facts.records import TransferFacts
+from subrosa.facts.records import RequestHead, TransferFacts
 from subrosa.facts.references import GuardedStores, ObjectReference
 from subrosa.facts.sessions import NOTHING_SAID, SessionFacts
 from subrosa.facts.tags import Tag, TagMeaning, TagTable
 from subrosa.facts.ternary import Ternary, disjunction, negate, truth
-from subrosa.facts.unreadable import Ambiguity
-from subrosa.policy.operations import Claim, Operation
+from subrosa.facts.unreadable import Ambiguity, UnreadableError
+from subrosa.policy.operations import Claim, Operation, Tenant
 from subrosa.policy.purposes import TRAINING, Carries
 from subrosa.policy.sources import Source
 
@@ -154,10 +154,23 @@ class Subject:
         if head is None or unless is None:
             return Ternary.UNKNOWN
         given = disjunction(match.test(head, self.body) for match in unless.fields)
+        if given is not Ternary.TRUE and unless.tenant is not None:
+            given = disjunction((given, self._is_ours(unless.tenant, head)))
         if given is not Ternary.TRUE and unless.assertion in self.asserted:
             self.asserted_used.add(unless.assertion)
             return Ternary.TRUE
         return given
+
+    def _is_ours(self, tenant: Tenant, head: RequestHead) -> Ternary:
+        """Whether a header names accounts, and only such as the settings say are ours."""
+        try:
+            named = tenant.named(head)
+        except UnreadableError:
+            return Ternary.UNREADABLE
+        if not named or not self.asserted.issuperset(named):
+            return Ternary.FALSE
+        self.asserted_used.update(named)
+        return Ternary.TRUE
 
     def tag(self, meaning: TagMeaning) -> Ternary:
         """Whether some tag has this meaning; a tag fact is settled when no carrier is left to read."""

@@ -132,8 +132,11 @@ def policy_inputs(settings: Settings) -> PolicyInputs:
         sources=Sources(tuple(_sources(settings))),
         declared=tuple(_declared(settings, today)),
         guarded=guarded_stores(settings),
-        asserted=frozenset(stated.fact for stated in settings.asserts if stated.expires >= today),
+        asserted=frozenset[str]().union(
+            *(stated.statements for stated in settings.asserts if stated.expires >= today)
+        ),
         today=today.isoformat(),
+        review_days=settings.review_days,
         limits=ReaderLimits(
             coding=CodingLimits(ratio=settings.limits.expansion_ratio), parts=settings.limits.parts
         ),

@@ -11,6 +11,7 @@ FORMS: dict[str, type[Form]] = {
     "graphql": forms.GraphqlForm,
     "sql": forms.SqlForm,
     "unless": forms.UnlessForm,
+    "unless.tenant": forms.TenantForm,
     "yields": forms.YieldsForm,
     "continues": forms.ContinuesForm,
     "pledge.yaml, profiles, rules of your own": forms.RulesForm,

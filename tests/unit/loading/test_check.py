@@ -1,5 +1,6 @@
 """`check` tells what loading does not need: sources, reviews, owners, tests, claims made twice."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,15 @@ def test_a_fault_is_told_word_for_word(file: str, old: str, new: str, expected: 
     (rules / file).write_text(text.replace(old, new, 1))
 
     assert expected in told(rules)
+
+
+def test_how_old_a_review_may_be_is_told_by_the_settings(tmp_path: Path) -> None:
+    def warned(days: int) -> bool:
+        found = check(replace(inputs(copied(tmp_path / str(days))), review_days=days))
+        return any(fault.warning for fault in found)
+
+    assert warned(20)
+    assert not warned(24)
 
 
 CASE = "- name: {name}\n  {more}send: {{{send}}}\n  expect: {{verdict: {verdict}}}\n"

@@ -221,6 +221,29 @@ def test_settings_that_name_what_nobody_knows_are_told() -> None:
     ]
 
 
+def test_a_fact_is_asserted_in_the_way_it_is_asked(tmp_path: Path) -> None:
+    rules = copied(tmp_path)
+    with (rules / "destinations" / "acme.yaml").open("a") as file:
+        file.write(
+            "  - id: acme.tell\n    purpose: model-improvement\n    strength: likely\n"
+            "    request: {method: POST, path: /v1/tell}\n"
+            "    unless: {tenant: {header: acme-allowed, assert: acme.tenant}}\n"
+        )
+
+    def told(*asserted: str) -> list[str]:
+        try:
+            load(inputs(rules, asserted=frozenset(asserted)), 1)
+        except RuleErrors as raised:
+            return str(raised).splitlines()
+        return []
+
+    assert told("acme.tenant=t-1", "acme.opted-out") == []
+    assert told("acme.tenant", "acme.opted-out=t-1") == [
+        "settings assert: `acme.opted-out` is a fact of its own: leave `values` away",
+        "settings assert: `acme.tenant` is asked by its values: write `values: […]`, the ids of our accounts",
+    ]
+
+
 def test_a_rule_may_name_a_source_of_the_settings(tmp_path: Path) -> None:
     user = written(
         tmp_path, corp="rules:\n  - {id: corp.r, verdict: block, when: {source: recorder}, why: because}\n"

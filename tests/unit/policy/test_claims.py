@@ -15,7 +15,7 @@ from subrosa.facts.ternary import Ternary
 from subrosa.facts.unreadable import Ambiguity
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.index import Index
-from subrosa.policy.operations import FieldMatch, Operation, OptOut, RequestPattern
+from subrosa.policy.operations import FieldMatch, Operation, OptOut, RequestPattern, Tenant
 from subrosa.policy.purposes import Purpose, Strength
 from subrosa.policy.sources import DEFAULT
 from subrosa.policy.subject import Subject
@@ -194,3 +194,58 @@ def test_opaque_content_is_a_fact_of_its_own(field: bytes, body: BodyFacts, expe
     request = replace(head("/v1/files"), fields=Fields.of([(field, b"x")]))
 
     assert subject(request, body=body).opaque() is expected
+
+
+TENANT = operation(
+    "told",
+    "/v1/chat",
+    purpose=Purpose.MODEL_IMPROVEMENT,
+    unless=OptOut(tenant=Tenant("corp-allowed-workspace", "p.workspace")),
+)
+OURS = frozenset({"p.workspace=ws-1", "p.workspace=ws-2", "p.opted-out"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "value", "used"),
+    [
+        pytest.param([], T, set(), id="no header"),
+        pytest.param([b"ws-1"], F, {"p.workspace=ws-1"}, id="our account"),
+        pytest.param([b"ws-2, ws-1"], F, {"p.workspace=ws-1", "p.workspace=ws-2"}, id="two of ours"),
+        pytest.param([b"ws-3"], T, set(), id="a foreign account"),
+        pytest.param([b"ws-1,ws-3"], T, set(), id="a foreign account beside ours"),
+        pytest.param([b"ws-1,"], T, set(), id="an empty id beside ours"),
+        pytest.param([b""], T, set(), id="an empty value"),
+        pytest.param([b"WS-1"], T, set(), id="another spelling"),
+        pytest.param([b"*"], T, set(), id="a star"),
+        pytest.param([b"ws-1;n=2"], T, set(), id="a parameter beside it"),
+        pytest.param([b"ws-1", b"ws-1"], R, set(), id="given twice"),
+        pytest.param([b"ws-1", b"ws-3"], R, set(), id="given twice, ours first"),
+    ],
+)
+def test_a_tenant_header_counts_where_every_id_in_it_is_ours(
+    lines: list[bytes], value: Ternary, used: set[str]
+) -> None:
+    request = replace(
+        head("/v1/chat"), fields=Fields.of([(b"Corp-Allowed-Workspace", line) for line in lines])
+    )
+    asked = subject(request, TENANT)
+    asked.asserted = OURS
+
+    assert asked.vendor_default() is value
+    assert asked.asserted_used == used
+
+
+def test_a_fact_of_its_own_is_no_account() -> None:
+    request = replace(head("/v1/chat"), fields=Fields.of([(b"corp-allowed-workspace", b"ws-1")]))
+    asked = subject(request, TENANT)
+    asked.asserted = frozenset({"p.workspace"})
+
+    assert asked.vendor_default() is T
+
+
+def test_the_refusal_names_header_and_line_that_would_settle_it() -> None:
+    assert TENANT.unless is not None
+    assert TENANT.unless.remedy() == (
+        "give header `corp-allowed-workspace` with only such ids as `assert: [{fact: p.workspace, values: […], "
+        "owner: …, why: …, expires: …}]` in the settings names"
+    )

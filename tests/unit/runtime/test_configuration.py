@@ -100,13 +100,19 @@ def test_statements_that_have_ended_are_left_out(tmp_path: Path) -> None:
 assert:
   - {{fact: gemini.paid-tier, {STATED}, expires: 2020-01-01}}
   - {{fact: deepgram.account-opt-out, {STATED}, expires: 2999-01-01}}
+  - {{fact: chatgpt.workspace, values: [ws-1, ws-2], {STATED}, expires: 2999-01-01}}
+  - {{fact: chatgpt.workspace, values: [ws-3], {STATED}, expires: 2020-01-01}}
 destinations:
   - {{host: old.example, purpose: storage, {STATED}, expires: 2020-01-01}}
   - {{host: new.example, purpose: storage, {STATED}, expires: 2999-01-01}}
 """,
     )
     inputs = policy_inputs(load_settings(config, {}))
-    assert inputs.asserted == {"deepgram.account-opt-out"}
+    assert inputs.asserted == {
+        "deepgram.account-opt-out",
+        "chatgpt.workspace=ws-1",
+        "chatgpt.workspace=ws-2",
+    }
     assert [one.host.text for one in inputs.declared] == ["new.example"]
 
 
@@ -134,3 +140,9 @@ def test_every_fault_of_a_directory_of_rules_is_told(tmp_path: Path) -> None:
     assert "`pledge." in told
     assert "`a.example`" in told
     assert "b.yaml:3:13 operations: is an empty list" in told
+
+
+def test_the_age_of_a_review_is_a_setting(tmp_path: Path) -> None:
+    config = write(tmp_path / "s.yaml", "review_days: 90\n")
+    assert policy_inputs(load_settings(None, {})).review_days == 365
+    assert policy_inputs(load_settings(config, {})).review_days == 90
