@@ -33,8 +33,8 @@ _NAME_OCTETS = b"!#$%&'*+.^_`|~-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 _VALUE_OCTETS = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_REFUSED_METHODS = frozenset({b"TRACE", b"TRACK", b"CONNECT", b"PRI"})
-_BODILESS = frozenset({b"GET", b"HEAD"})
+REFUSED_METHODS = frozenset({b"TRACE", b"TRACK", b"CONNECT", b"PRI"})
+BODILESS = frozenset({b"GET", b"HEAD"})
 _PORTS = {"http": 80, "https": 443}
 _VERSIONS = frozenset({"HTTP/1.1", "HTTP/1.0", "HTTP/2"})
 _CACHED_TARGET = 256
@@ -96,7 +96,7 @@ def check_trailers(lines: Sequence[tuple[bytes, bytes]], limits: HeadLimits = DE
 def _method(method: bytes) -> str:
     if _TOKEN.fullmatch(method) is None:
         raise HeadError(HeadFault.METHOD, f"method {quoted(method)} is no token of at most 32 octets")
-    if method.upper() in _REFUSED_METHODS:
+    if method.upper() in REFUSED_METHODS:
         raise HeadError(HeadFault.METHOD, f"method {quoted(method)} is refused here")
     return method.decode("ascii")
 
@@ -210,7 +210,7 @@ def _framing(raw: RawHead, index: Index) -> tuple[bool, int | None]:
             raise HeadError(HeadFault.FRAMING, "the content length is not one decimal number")
         length = int(lengths[0])
     certain = bool(length) or codings is not None
-    if certain and raw.method in _BODILESS:
+    if certain and raw.method in BODILESS:
         raise HeadError(HeadFault.BODY_NOT_ALLOWED, f"method {quoted(raw.method)} carries no body here")
     if raw.version != "HTTP/2":
         if raw.trailers_announced and codings is None:

@@ -11,7 +11,7 @@ from subrosa.loading.catalogue import Catalogued
 from subrosa.loading.draft import Draft, ReadRule
 from subrosa.loading.faults import Fault, RuleErrors
 from subrosa.loading.files import test_name
-from subrosa.loading.running import Policies, recognised, verdict_of
+from subrosa.loading.running import Policies, recognised, stored, verdict_of
 from subrosa.policy.operations import Operation
 from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import TRAINING
@@ -40,6 +40,7 @@ def coverage(draft: Draft, policy: Policy, cases: Cases) -> Iterator[Fault]:
         ran = by_file[test_name(provider.form.spot.file)]
         for entry in provider.operations:
             yield from _operation(entry, ran)
+            yield from _references(entry, policy, ran)
     everything = [one for ran in by_file.values() for one in ran]
     for read in draft.rules.values():
         yield from _rule(read, everything, by_file[test_name(read.form.spot.file)])
@@ -55,6 +56,22 @@ def _operation(entry: Catalogued, ran: list[Ran]) -> Iterator[Fault]:
         miss = _MISS[_sort(operation)]
         message = f"`{operation.id}` has no near miss: no case beside it calls the same host and {miss}"
         yield entry.form.spot.fault(message)
+
+
+def _references(entry: Catalogued, policy: Policy, ran: list[Ran]) -> Iterator[Fault]:
+    """A hint: what the cases of a training operation send names stored objects, and nobody says that it may."""
+    operation = entry.operation
+    if not operation.trains or operation.by_default or operation.carries is not None:
+        return
+    for one in ran:
+        named = stored(policy, one.case) if _proves(operation, one.verdict) else ""
+        if named:
+            message = (
+                f"`{operation.id}` is sent `{named}` in its cases: write `carries: reference`, "
+                "so that guarded stores count"
+            )
+            yield entry.form.spot.fault(message, warning=True)
+            return
 
 
 _MISS = {

@@ -1,29 +1,25 @@
 """What `subrosa check` asks beyond loading: sources, reviews, owners, tests, and claims that are made twice."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import PurePath
 
 from subrosa.loading.cases import Cases, read_cases
 from subrosa.loading.coverage import coverage
-from subrosa.loading.draft import Draft, Entry
+from subrosa.loading.draft import Draft
 from subrosa.loading.faults import Fault, instead
 from subrosa.loading.files import File
 from subrosa.loading.forms import RuleForm
 from subrosa.loading.inputs import PolicyInputs
-from subrosa.loading.overlap import fields_meet
 from subrosa.loading.policy import build
+from subrosa.loading.reach import check_reach
 from subrosa.loading.shapes import Spot
 from subrosa.loading.statements import asked_facts
-from subrosa.policy.index import segments_of
-from subrosa.policy.purposes import TRAINING
 from subrosa.policy.verdict import Outcome
 
 _SOURCE = re.compile(r"https?://\S.*|pkg \S+==\S+: \S.*|repo [\w.-]+/[\w.-]+(?:@[0-9a-f]{7,40})?:? \S.*")
 _WRITE_SOURCE = "write an address, `pkg name==version: file` or `repo owner/name@commit path`"
-_PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 def check(inputs: PolicyInputs) -> tuple[Fault, ...]:
@@ -37,7 +33,7 @@ def check(inputs: PolicyInputs) -> tuple[Fault, ...]:
     faults += _rules(draft)
     faults += _tables(draft)
     faults += _siblings(draft)
-    faults += _twice(draft)
+    faults += check_reach(draft)
     if not cases.requests and not cases.kinds:
         faults.append(Fault("rules", 0, 0, "", "no test case was found: write <x>.test.yaml beside <x>.yaml"))
     if sound:  # else a name that seems unknown may stand in a file that could not be read
@@ -53,7 +49,7 @@ def _destinations(draft: Draft) -> Iterator[Fault]:
         yield from _review(one.form.spot, one.form.reviewed, draft.inputs)
         for operation in one.form.operations:
             yield from _source(operation.spot, operation.source)
-            if operation.purpose in TRAINING and not operation.breaks:
+            if not operation.breaks:
                 yield operation.spot.fault("`breaks` is missing: who could be hurt by a wrong block?")
             if operation.reviewed:
                 yield from _stale(operation.spot.child("reviewed"), operation.reviewed, draft.inputs)
@@ -130,39 +126,6 @@ def _beside(file: File, suffix: str) -> str:
 
 def _needs_tests(draft: Draft, file: File) -> bool:
     return all(one.file is not file or one.form.rules for one in draft.shelf.rules)
-
-
-def _twice(draft: Draft) -> Iterator[Fault]:
-    """Operations of one host, method and path whose fields do not tell them apart."""
-    places: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
-    for entry in draft.entries():
-        path = tuple(
-            _PLACEHOLDER.sub("{}", segment) for segment in segments_of(entry.pattern.path.casefold())
-        )
-        for method in entry.pattern.methods:
-            places[entry.host.text, method, *path].append(entry)
-    forms = {entry.operation.id: entry.form for entry in draft.operations()}
-    for entries in places.values():
-        for at, later in enumerate(entries):
-            for earlier in entries[:at]:
-                if _same(earlier, later):
-                    message = (
-                        f"`{later.operation.id}` claims requests that `{earlier.operation.id}` claims too "
-                        f"(on `{later.host.text}`): tell them apart by host, path or fields"
-                    )
-                    yield forms[later.operation.id].spot.fault(message)
-
-
-def _same(first: Entry, second: Entry) -> bool:
-    if first.operation is second.operation:
-        return False
-    one, two = first.pattern, second.pattern
-    asked = [{(match.place, match.name) for match in pattern.fields} for pattern in (one, two)]
-    if asked[0] != asked[1] or not fields_meet(one.fields, two.fields):
-        return False
-    if one.language is None or two.language is None:
-        return one.language is two.language
-    return one.language.meets(two.language)
 
 
 def _expectations(draft: Draft, cases: Cases) -> Iterator[Fault]:

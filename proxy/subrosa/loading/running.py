@@ -6,10 +6,12 @@ from ipaddress import ip_address
 from typing import Protocol, override
 
 from subrosa.content.messageframes import MessageFrames
-from subrosa.facts.body import KindFound
+from subrosa.content.reader import BodyReader
+from subrosa.facts.body import KindFound, Want
 from subrosa.facts.head import HeadError, RawHead, check_head
 from subrosa.facts.hosts import Authority
 from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TlsFacts
+from subrosa.facts.references import ObjectReference
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.loading.cases import Case, KindCase, Lines
@@ -225,3 +227,16 @@ def recognised(policy: Policy, case: KindCase) -> Iterator[KindFound]:
         yield from policy.kinds.by_name(case.filename)
     if case.octets:
         yield from policy.kinds.by_prefix(case.octets)
+
+
+def stored(policy: Policy, case: Case) -> str:
+    """The first object in a store that a case's body names, or nothing."""
+    label = next((value for name, value in case.lines if name.lower() == "content-type"), None)
+    reader = BodyReader(label, (), Want(references=True), policy.tags, policy.kinds)
+    reader.feed(case.body)
+    reader.end()
+    for text in reader.facts.references:
+        reference = ObjectReference.parse(text)
+        if reference is not None and reference.resolved and reference.key:
+            return text
+    return ""

@@ -29,7 +29,7 @@ TESTS = "destinations/acme.test.yaml"
             ACME,
             "    source: https://acme.example/docs/chat\n",
             "",
-            "rules/destinations/acme.yaml:45:5 operations[6]: `source` is missing: write an address, "
+            "rules/destinations/acme.yaml:46:5 operations[6]: `source` is missing: write an address, "
             "`pkg name==version: file` or `repo owner/name@commit path`",
             id="an operation without source",
         ),
@@ -37,7 +37,7 @@ TESTS = "destinations/acme.test.yaml"
             ACME,
             "source: https://acme.example/docs/chat",
             "source: the docs",
-            "rules/destinations/acme.yaml:48:13 operations[6].source: `the docs` is no source: write an address, "
+            "rules/destinations/acme.yaml:49:13 operations[6].source: `the docs` is no source: write an address, "
             "`pkg name==version: file` or `repo owner/name@commit path`",
             id="a source that is none",
         ),
@@ -45,7 +45,7 @@ TESTS = "destinations/acme.test.yaml"
             ACME,
             "    breaks: whoever publishes models only\n",
             "",
-            "rules/destinations/acme.yaml:39:5 operations[5]: `breaks` is missing: who could be hurt "
+            "rules/destinations/acme.yaml:40:5 operations[5]: `breaks` is missing: who could be hurt "
             "by a wrong block?",
             id="a training operation that breaks nobody",
         ),
@@ -81,6 +81,14 @@ TESTS = "destinations/acme.test.yaml"
             "that `acme.files.tune` "
             "claims too (on `*.eu.acme.example`): tell them apart by host, path or fields",
             id="two operations for one request",
+        ),
+        pytest.param(
+            ACME,
+            'request: {method: POST, path: "/v1/hub/{owner}/push"}',
+            'request: {method: POTS, path: "/v1/hub/{owner}/push"}',
+            "rules/destinations/acme.yaml:43:23 operations[5].request.method: `POTS` is no method: write `POST` "
+            "or `REPORT`",
+            id="a method that is none",
         ),
         pytest.param(
             "pledge.yaml",
@@ -156,6 +164,107 @@ def test_how_old_a_review_may_be_is_told_by_the_settings(tmp_path: Path) -> None
 
     assert warned(20)
     assert not warned(24)
+
+
+ACME_MORE = "  - id: acme.more\n    purpose: saas\n    source: https://acme.example/docs\n    breaks: nobody\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        pytest.param(
+            "request: {method: TRACE, path: /v1/x}", "request.method: `TRACE` is refused whatever", id="trace"
+        ),
+        pytest.param(
+            "request: {method: GET, path: /v1/x, form: {a: b}}",
+            "a GET has no body with such",
+            id="a form of GET",
+        ),
+        pytest.param(
+            "request: {method: HEAD, path: /v1/x, json: {a: b}}",
+            "a HEAD has no body with such",
+            id="JSON of HEAD",
+        ),
+        pytest.param(
+            "request: {method: [GET, HEAD], path: /v1/x, form: {a: b}}",
+            "a GET, HEAD has no body with such",
+            id="both",
+        ),
+        pytest.param(
+            "request: {method: PUT, path: /v1/x, json: {a: b}}\n    body: object",
+            "`body: object` is not read for fields",
+            id="fields of an object",
+        ),
+        pytest.param(
+            "request: {method: POST, path: /v1/files, form: {purpose: tune-3, mode: fast}}",
+            "`acme.more` is never told: `acme.files.tune` takes all its requests",
+            id="what always trains too",
+        ),
+        pytest.param(
+            "request: {method: POST, path: /v1/chat}",
+            "`acme.more` claims requests that `acme.chat` claims too",
+            id="the request of another",
+        ),
+        pytest.param(
+            "request: {method: '*', path: '/v1/chat'}",
+            "`acme.more` claims requests that `acme.chat` claims too",
+            id="the request of another, by any method",
+        ),
+        pytest.param("request: {method: GET, path: /v1/x, json: {a: b}}", "", id="JSON of a WebSocket"),
+        pytest.param("request: {method: GET, path: /v1/x, graphql: {query: a}}", "", id="GraphQL in a query"),
+        pytest.param("request: {method: PROPFIND, path: /v1/x}", "", id="a method of WebDAV"),
+        pytest.param(
+            "request: {method: POST, path: /v1/files, form: {purpose: other, mode: fast}}",
+            "",
+            id="another value",
+        ),
+        pytest.param("request: {method: POST, path: /v1/files, query: {mode: fast}}", "", id="another field"),
+        pytest.param("request: {method: PUT, path: /v1/chat}", "", id="another method"),
+    ],
+)
+def test_what_no_request_can_reach_is_told(more: str, expected: str, tmp_path: Path) -> None:
+    rules = copied(tmp_path)
+    with (rules / ACME).open("a") as file:
+        file.write(ACME_MORE.format(more))
+
+    lines = [line for line in told(rules) if "is not tested" not in line and "no near miss" not in line]
+    assert expected in "\n".join(lines)
+    assert bool(lines) is bool(expected)
+
+
+GRAPH = (
+    "  - id: acme.graph.{}\n    purpose: {}\n    strength: likely\n    source: https://acme.example/g\n"
+    "    breaks: nobody\n    request: {{method: POST, path: /g, graphql: {{mutation: [{}]}}}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "purpose", "expected"),
+    [
+        ("label", "labelling", "`acme.graph.two` claims requests that `acme.graph.one` claims too"),
+        ('"la*"', "saas", "`acme.graph.two` claims requests that `acme.graph.one` claims too"),
+        ("tag", "saas", ""),
+    ],
+)
+def test_root_fields_tell_operations_apart(names: str, purpose: str, expected: str, tmp_path: Path) -> None:
+    rules = copied(tmp_path)
+    with (rules / ACME).open("a") as file:
+        file.write(GRAPH.format("one", "labelling", "label") + GRAPH.format("two", purpose, names))
+
+    found = "\n".join(told(rules))
+    assert expected in found
+    assert ("claims too" in found) is bool(expected)
+
+
+def test_a_training_operation_that_is_sent_references_is_hinted_at(tmp_path: Path) -> None:
+    rules = copied(tmp_path)
+    text = (rules / ACME).read_text()
+    (rules / ACME).write_text(text.replace("    carries: reference\n", ""))
+
+    assert (
+        "warning: rules/destinations/acme.yaml:17:5 operations[2]: `acme.jobs.create` is sent `s3://somewhere/a` in "
+        "its cases: write `carries: reference`, so that guarded stores count"
+    ) in told(rules)
 
 
 CASE = "- name: {name}\n  {more}send: {{{send}}}\n  expect: {{verdict: {verdict}}}\n"
