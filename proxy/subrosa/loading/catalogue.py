@@ -55,6 +55,7 @@ def build_provider(form: DestinationForm, faults: list[Fault], *, builtin: bool)
     )
     provider = Provider(
         id=form.provider,
+        name=form.name,
         hosts=hosts,
         operations=tuple(entry.operation for entry in operations),
         shape=form.shape,
@@ -121,6 +122,7 @@ def _operation(one: OperationForm, form: DestinationForm, faults: list[Fault]) -
         purpose=one.purpose,
         strength=one.strength or Strength.DEFINITE,
         requests=requests,
+        hosts=one.hosts,
         unless=unless,
         carries=one.carries,
         object_body=one.body == "object",

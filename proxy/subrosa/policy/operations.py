@@ -181,6 +181,8 @@ class Operation:
     purpose: Purpose
     strength: Strength = Strength.SIGNAL
     requests: tuple[RequestPattern, ...]
+    hosts: tuple[str, ...] = ()
+    """Where it is called, where that is not on all hosts of the provider."""
     unless: OptOut | None = None
     carries: Carries | None = None
     object_body: bool = False

@@ -26,9 +26,11 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One provider of the catalogue: its hosts, its error shape, the hosts' default purpose."""
+    """One provider of the catalogue: its hosts and operations, and the error shape that its clients read."""
 
     id: str
+    name: str = ""
+    """The provider's name for people."""
     hosts: tuple[HostPattern, ...]
     operations: tuple[Operation, ...]
     shape: str = "problem"

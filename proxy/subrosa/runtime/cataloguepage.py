@@ -58,8 +58,9 @@ def _matrix(providers: Sequence[Provider], operations: Sequence[Operation]) -> I
 
 
 def _section(provider: Provider) -> Iterator[str]:
+    name = f"{provider.name}: " if provider.name else ""
     hosts = ", ".join(f"`{host.text}`" for host in provider.hosts)
-    yield from ("", f"### {provider.id}", "", f"{hosts}; reviewed {provider.reviewed}", "")
+    yield from ("", f"### {provider.id}", "", f"{name}{hosts}; reviewed {provider.reviewed}", "")
     yield from _row("operation", "purpose", "request", "source")
     yield from _rule(4)
     for operation in provider.operations:

@@ -113,7 +113,27 @@ def test_the_catalogue_is_searched() -> None:
     assert any(row["operation"] == "openai.fine_tuning.jobs.create" for row in rows)
     assert all("fine_tuning.jobs" in " ".join(row.values()) for row in rows)
     assert subrosa("catalogue", "no-such-word").exit_code == 1
-    assert "operations" in subrosa("catalogue", "openai").stdout
+    assert "operations of 1 providers" in subrosa("catalogue", "zoomgov").stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "operation"),
+    [
+        pytest.param("anthropic", "anthropic.inference", id="a provider"),
+        pytest.param("ChatGPT", "chatgpt.conversation", id="a provider's name"),
+        pytest.param("openai.fine_tuning.jobs.create", "openai.fine_tuning.jobs.create", id="an operation"),
+        pytest.param("voice-cloning", "elevenlabs.voices.ivc.create", id="a purpose"),
+        pytest.param(
+            "individual.githubcopilot.com", "github-copilot.individual", id="a host of one operation"
+        ),
+        pytest.param("help.openai.com", "chatgpt.conversation", id="a source"),
+    ],
+)
+def test_the_catalogue_is_searched_by_all_that_it_tells(word: str, operation: str) -> None:
+    rows = json.loads(subrosa("catalogue", word, "--json").stdout)
+
+    assert operation in {row["operation"] for row in rows}
+    assert all(word.casefold() in " ".join(row.values()).casefold() for row in rows)
 
 
 def test_the_authority_is_made_once_and_exported(tmp_path: Path) -> None:
