@@ -1,6 +1,7 @@
 """Every case of the shipped rules on the wire: the same verdict as in the pure core, over every way in."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -22,31 +23,31 @@ _HOP = frozenset({"connection", "upgrade"})
 SAMPLE = 60
 
 
-def _names(case: Transfer) -> frozenset[str]:
+def names(case: Transfer) -> frozenset[str]:
     return frozenset(name.lower() for name, _ in case.lines)
 
 
-def _host(case: Transfer) -> str:
-    """Without a port: where everything is here, the ports are other ones."""
+def host_of(case: Transfer) -> str:
+    """The host without a port: where everything is here, the ports are other ones."""
     authority = case.url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
     return authority.partition(":")[0]
 
 
-def _can_be_sent(case: Transfer) -> bool:
+def can_be_sent(case: Transfer) -> bool:
     """Whether any client can send it under a name."""
-    host = _host(case)
+    host = host_of(case)
     named = not host.startswith("[") and not host.replace(".", "").isdigit()
     tunnelled = case.url.startswith("https://") and named and raw_of(case).tunnel is not None
-    return _names(case).isdisjoint(_OF_FRAMING) and (tunnelled or case.url.startswith("http://"))
+    return names(case).isdisjoint(_OF_FRAMING) and (tunnelled or case.url.startswith("http://"))
 
 
-SENT = [case for case in CASES if _can_be_sent(case)]
+SENT = [case for case in CASES if can_be_sent(case)]
 PLAIN = [case for case in SENT if case.url.startswith("http://")]
-UPGRADES = [case for case in SENT if not _names(case).isdisjoint(_HOP)]
+UPGRADES = [case for case in SENT if not names(case).isdisjoint(_HOP)]
 TUNNELLED = [case for case in SENT if case not in PLAIN and case not in UPGRADES]
 FEW = TUNNELLED[:: len(TUNNELLED) // SAMPLE][:SAMPLE]
 """Evenly over the files of rules, so the same until a case is added."""
-REVERSED = sorted({_host(case) for case in FEW})
+REVERSED = sorted({host_of(case) for case in FEW})
 WAYS = {"h1": SENT, "h2": TUNNELLED, "socks5": FEW, "transparent": FEW, "reverse": FEW}
 
 
@@ -71,8 +72,8 @@ class Lane:
         """One request over a connection of its own, under the case's own policy."""
         self.setup.current[0] = policy_for(replace(case, guarded=self._guarded(case)))
         raw = raw_of(case)
-        host = _host(case)
-        plain = case in PLAIN
+        host = host_of(case)
+        plain = case.url.startswith("http://")
         authority = f"{host}:{(self.plain if plain else self.origin).port}"
         lines = [(name, value) for name, value in raw.lines if name.lower() != b"host"]
         target, method = raw.target.decode("latin-1"), raw.method.decode()
@@ -124,13 +125,12 @@ class Lane:
         return client
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def lane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
-    directory: Path = tmp_path_factory.mktemp("parity")
+@asynccontextmanager
+async def lane_to(directory: Path, cases: Sequence[Transfer], reverse: Sequence[str]) -> AsyncIterator[Lane]:
+    """A gateway, and an origin that is every host of the cases."""
     authority = Authority(directory)
-    context = authority.server_context(
-        *sorted({_host(case) for case in SENT if case not in PLAIN}), alpn=("http/1.1",)
-    )
+    hosts = {host_of(case) for case in cases if case.url.startswith("https://")}
+    context = authority.server_context(*sorted(hosts), alpn=("http/1.1",))
     answer: Callable[[object], Reply] = lambda _seen: Reply(body=b'{"id": "upload_1"}')  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
         async with serve(Origin(answer), context) as origin, serve(Origin(answer), None) as plain:
@@ -141,7 +141,7 @@ async def lane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
                 "explicit",
                 "socks5",
                 "transparent",
-                *(f"reverse:https://{host}:{origin.port}" for host in REVERSED),
+                *(f"reverse:https://{host}:{origin.port}" for host in reverse),
             )
             listeners = tuple(Listener(mode=mode, host="127.0.0.1", port=0) for mode in modes)
             async with gateway(
@@ -153,6 +153,12 @@ async def lane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
                 listeners=listeners,
             ) as setup:
                 yield Lane(setup, origin, plain)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
+    async with lane_to(tmp_path_factory.mktemp("parity"), SENT, REVERSED) as made:
+        yield made
 
 
 def test_most_cases_go_on_the_wire() -> None:
