@@ -76,7 +76,8 @@ class Dialect:
         return rf"(?P<text>(?P<prefix>[rR][bB]?|[bB][rR]?)?(?:{either}))|"
 
     def _plain(self, quote: str) -> str:
-        inner = rf"[^{quote}\\]++|\\.|{quote}{quote}" if self.escapes else f"[^{quote}]++|{quote}{quote}"
+        twice = "" if self.triple else f"|{quote}{quote}"
+        inner = rf"[^{quote}\\]++|\\.{twice}" if self.escapes else f"[^{quote}]++{twice}"
         return f"{quote}(?:{inner})*+{quote}"
 
 
@@ -144,7 +145,7 @@ def _value(found: re.Match[str], dialect: Dialect) -> str | None:
     body = found[0][len(prefix) :]
     quote = 3 if dialect.triple and body[:3] in ("'''", '"""') else 1
     inner = body[quote:-quote]
-    if quote == 1:
+    if not dialect.triple:
         inner = inner.replace(body[0] * 2, body[0])
     if "b" in prefix:
         return None
