@@ -7,7 +7,7 @@ from subrosa.facts.body import Kind
 from subrosa.facts.stage import Stage
 from subrosa.facts.tags import TagMeaning
 from subrosa.facts.ternary import Ternary, disjunction, truth
-from subrosa.policy.hostmap import HostPattern
+from subrosa.policy.hostmap import ANY, HostPattern
 from subrosa.policy.index import segments_of
 from subrosa.policy.operations import Operation
 from subrosa.policy.purposes import TRAINING, Purpose, Strength
@@ -105,12 +105,15 @@ def _source(subject: Subject, values: tuple[str, ...]) -> Ternary:
 
 
 def _classified(subject: Subject) -> Ternary:
-    """Whether the destination is catalogued or declared as not training."""
+    """Whether the destination is catalogued or declared as not training; a claim on any host knows no destination."""
     if subject.facts.head is None:
         return Ternary.UNKNOWN
     if subject.declared and Purpose(subject.declared) not in TRAINING | {Purpose.UNCLASSIFIED}:
         return Ternary.TRUE
-    return subject.claimed(lambda op: op.by_default or op.purpose not in TRAINING | {Purpose.UNCLASSIFIED})
+    named = tuple(claim for claim in subject.claims if claim.rank[:1] != (ANY,))
+    return subject.claimed(
+        lambda op: op.by_default or op.purpose not in TRAINING | {Purpose.UNCLASSIFIED}, claims=named
+    )
 
 
 ATOMS: dict[str, AtomKind] = {

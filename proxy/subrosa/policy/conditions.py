@@ -52,14 +52,7 @@ class All:
 
     def test(self, subject: Subject) -> Ternary:
         """Conjunction, left to right, no further than the first FALSE."""
-        result = Ternary.TRUE
-        for part in self.parts:
-            value = part.test(subject)
-            if value is Ternary.FALSE:
-                return value
-            if value is not Ternary.TRUE:
-                result = conjunction((result, value))
-        return result
+        return conjunction(part.test(subject) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +63,7 @@ class AnyOf:
 
     def test(self, subject: Subject) -> Ternary:
         """Disjunction, left to right, no further than the first TRUE."""
-        result = Ternary.FALSE
-        for part in self.parts:
-            value = part.test(subject)
-            if value is Ternary.TRUE:
-                return value
-            if value is not Ternary.FALSE:
-                result = disjunction((result, value))
-        return result
+        return disjunction(part.test(subject) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,21 @@ def _blocks(
             return _blocked(policy, rule, stage, subject), False
         if value is Ternary.UNREADABLE:
             rules_told = (UNREADABLE_RULE, rule.id)
-            return _told(Reason.UNREADABLE, rules_told, stage, subject, subject.unread()), False
+            return _told(Reason.UNREADABLE, rules_told, stage, subject, _unread(subject)), False
         still_open = still_open or value is Ternary.UNKNOWN
     return None, still_open
+
+
+def _unread(subject: Subject) -> str:
+    """Why something cannot be read, in one sentence; of the body, or of what it says in a language."""
+    head, body = subject.facts.head, subject.body
+    if body.detail or head is None:
+        return body.detail
+    for claim in subject.claims:
+        language = claim.pattern.language
+        if language is not None and language.test(head, body) is Ternary.UNREADABLE:
+            return language.fault(head, body)
+    return ""
 
 
 def _allowed_or_default(

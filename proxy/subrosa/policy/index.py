@@ -15,7 +15,7 @@ from subrosa.policy.purposes import TRAINING
 
 _MOST_KNOWN = 4096
 _USUAL = 200
-"""Characters of a path, of such as are remembered."""
+"""Characters of a path and its targets, of such as are remembered: what nobody chose may not fill the memory."""
 TARGET = "x-amz-target"
 """The header that names the operation of AWS JSON services; all of a service's operations share one path."""
 
@@ -127,7 +127,7 @@ class Index:
         if known is not None:
             return known
         known = self._find(host, method, path, targets)
-        if len(path.text) <= _USUAL:
+        if len(path.text) + sum(map(len, targets or ())) <= _USUAL:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[key] = known

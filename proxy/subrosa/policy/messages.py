@@ -4,7 +4,6 @@ The unit of hold and verdict is the message. What earlier messages said stays kn
 over several; a field that an operation asks for is due in the first message, and absent once that lacks it.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from subrosa.content.collect import Collector
@@ -69,7 +68,7 @@ class MessageStream:
         subject = self._inspection.subject
         self._take(octets, self._read(octets))
         subject.body = self._facts
-        self.verdict = replace(decide(self.policy, subject, Stage.END), stage=Stage.BODY)
+        self.verdict = decide(self.policy, subject, Stage.END, Stage.BODY)
         self._inspection.verdict = self.verdict
         return self.verdict
 

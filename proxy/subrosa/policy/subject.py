@@ -236,24 +236,29 @@ class Subject:
     # --- how claims are judged -----------------------------------------------------------------------------
 
     def claimed(
-        self, wanted: Callable[[Operation], bool], extra: Callable[[Operation], Ternary] | None = None
+        self,
+        wanted: Callable[[Operation], bool],
+        extra: Callable[[Operation], Ternary] | None = None,
+        *,
+        claims: tuple[Claim, ...] | None = None,
     ) -> Ternary:
         """Whether an operation for which ``wanted`` holds is the most specific claim that matches.
 
         Claims are walked from the most specific rank down; a rank with a match ends the walk. ``extra`` is a
-        further condition on the matching operation itself.
+        further condition on the matching operation itself; ``claims`` are some of the subject's, all without it.
         """
         head = self.facts.head
         if head is None:
             return Ternary.UNKNOWN
-        if not any(wanted(claim.operation) for claim in self.claims):
+        claims = self.claims if claims is None else claims
+        if not any(wanted(claim.operation) for claim in claims):
             return Ternary.FALSE
         at, result = 0, Ternary.FALSE
-        while at < len(self.claims):
-            rank, settled, here = self.claims[at].rank, False, []
+        while at < len(claims):
+            rank, settled, here = claims[at].rank, False, []
             open_others = False
-            while at < len(self.claims) and self.claims[at].rank == rank:
-                claim = self.claims[at]
+            while at < len(claims) and claims[at].rank == rank:
+                claim = claims[at]
                 at += 1
                 value = claim.pattern.test(head, self.body)
                 settled = settled or value is Ternary.TRUE
@@ -270,17 +275,6 @@ class Subject:
             if open_others or found is Ternary.UNKNOWN:
                 return Ternary.UNKNOWN
         return result
-
-    def unread(self) -> str:
-        """Why something cannot be read, in one sentence; of the body, or of what it says in a language."""
-        head = self.facts.head
-        if self.body.detail or head is None:
-            return self.body.detail
-        for claim in self.claims:
-            language = claim.pattern.language
-            if language is not None and language.test(head, self.body) is Ternary.UNREADABLE:
-                return language.fault(head, self.body)
-        return ""
 
     def operation(self) -> Operation | None:
         """The most specific operation that matches, or may still match; for records and refusals."""

@@ -303,4 +303,4 @@ def _why(fault: OSError) -> str:
 
 
 def _told_taken(fault: OSError, flag: str) -> str:
-    return f"{fault}: stop what listens there, or give another address with {flag} H:P"
+    return f"{fault.strerror}: stop what listens there, or give another address with {flag} H:P"

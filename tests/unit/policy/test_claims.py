@@ -7,7 +7,7 @@ import pytest
 
 from subrosa.facts.body import BodyFacts, Form
 from subrosa.facts.fields import Fields
-from subrosa.facts.hosts import Authority
+from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.paths import Path, Query
 from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TransferFacts
 from subrosa.facts.references import GuardedStores
@@ -249,3 +249,16 @@ def test_the_refusal_names_header_and_line_that_would_settle_it() -> None:
         "give header `corp-allowed-workspace` with only such ids as `assert: [{fact: p.workspace, values: […], "
         "owner: …, why: …, expires: …}]` in the settings names"
     )
+
+
+def test_a_request_fills_no_memory_with_what_its_client_made_up() -> None:
+    index = Index()
+    tune = operation("acme.tune", "/v1/tune")
+    index.add(HostPattern.parse("api.acme.example"), tune, tune.requests[0])
+    host, path = Host.parse("api.acme.example"), Path.parse("/v1/tune")
+    for number in range(5000):
+        assert index.claims(host, "POST", path, (f"made-up-{number}",))
+        assert index.claims(host, "POST", path, (f"{number}" * 1000,))
+        assert index.claims(host, "POST", Path.parse(f"/{number}" * 100)) == ()
+    assert len(index._known) <= 4096
+    assert all(sum(map(len, key[3] or ())) <= 200 for key in index._known)

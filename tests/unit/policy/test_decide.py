@@ -207,3 +207,17 @@ def test_a_body_is_an_object_by_the_operation_that_the_head_settles(query: str, 
         under, head(f"/a.bin{query}", method="PUT", lines=lines), b"purpose=model-training"
     ).verdict
     assert verdict.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("host", "outcome"),
+    [
+        pytest.param("api.acme.example", Outcome.ALLOW, id="on its own host"),
+        pytest.param("*.example", Outcome.ALLOW, id="on hosts that somebody named"),
+        pytest.param("*", Outcome.BLOCK, id="on any host, which is no knowledge of this one"),
+    ],
+)
+def test_a_harmless_operation_classifies_a_destination(host: str, outcome: Outcome) -> None:
+    harmless = operation("acme.store", "/v1/store", purpose=Purpose.STORAGE)
+    under = policy((*PLEDGE, DEFAULT), (harmless,), host=host)
+    assert inspect(under, head("/v1/store")).verdict.outcome is outcome
