@@ -230,7 +230,7 @@ class Engine:
         handler = GatewayHandler(self._master, (reader, writer), self._options, bound.mode)  # type: ignore[arg-type]
         client, listener = handler.client, bound.listener
         facts = ClientFacts(listener=listener.named(bound.port), address=peer_address(client))
-        session = Session(self.shared, listener, facts, handler, via=self._via)
+        session = Session(shared=self.shared, listener=listener, client=facts, handler=handler, via=self._via)
         handler.session = session
         context = handler.layer.context
         if listener.kind == TRANSPARENT:

@@ -9,7 +9,7 @@ from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.records import TlsFacts
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
 from subrosa.gateway.bodies import UNTIL_CLOSE
-from subrosa.gateway.session import Session
+from subrosa.gateway.caller import Caller
 
 type Lines = list[tuple[bytes, bytes]]
 
@@ -70,9 +70,9 @@ def framing(version: str, lines: Sequence[tuple[bytes, bytes]]) -> int | None:
 _DIGITS = 18
 
 
-def raw_head(session: Session, method: bytes, target: bytes, version: str, lines: Lines) -> RawHead:
+def raw_head(caller: Caller, method: bytes, target: bytes, version: str, lines: Lines) -> RawHead:
     """An HTTP/1 head with what is known of the connection that it came over."""
-    reverse = session.listener.target
+    reverse = caller.listener.target
     if reverse is not None:
         lines = _addressed(lines, reverse[1])
     return RawHead(
@@ -80,13 +80,13 @@ def raw_head(session: Session, method: bytes, target: bytes, version: str, lines
         method=method,
         target=target,
         lines=lines,
-        tunnel=session.target or _dialled(session, _host_of(lines)),
-        tls=_in_tls(session),
-        sni=session.tls.sni if session.tls is not None and reverse is None else None,
+        tunnel=caller.target or _dialled(caller, _host_of(lines)),
+        tls=_in_tls(caller),
+        sni=caller.tls.sni if caller.tls is not None and reverse is None else None,
     )
 
 
-def raw_h2_head(session: Session, fields: Lines, *, end_of_stream: bool) -> RawHead:
+def raw_h2_head(caller: Caller, fields: Lines, *, end_of_stream: bool) -> RawHead:
     """An HTTP/2 head likewise.
 
     Raises:
@@ -97,7 +97,7 @@ def raw_h2_head(session: Session, fields: Lines, *, end_of_stream: bool) -> RawH
     if len(pseudo) + len(lines) != len(fields) or not pseudo.keys() <= _PSEUDO or b":method" not in pseudo:
         raise HeadError(HeadFault.TARGET, "the pseudo-fields are not those of one request")
     authority, scheme = pseudo.get(b":authority"), pseudo.get(b":scheme", b"").decode("latin-1")
-    reverse = session.listener.target
+    reverse = caller.listener.target
     if reverse is not None:
         lines, scheme, authority = _addressed(lines, reverse[1]), reverse[0], str(reverse[1]).encode()
     return RawHead(
@@ -107,9 +107,9 @@ def raw_h2_head(session: Session, fields: Lines, *, end_of_stream: bool) -> RawH
         lines=lines,
         scheme=scheme,
         authority=authority,
-        tunnel=session.target or _dialled(session, authority),
-        tls=_in_tls(session),
-        sni=session.tls.sni if session.tls is not None and reverse is None else None,
+        tunnel=caller.target or _dialled(caller, authority),
+        tls=_in_tls(caller),
+        sni=caller.tls.sni if caller.tls is not None and reverse is None else None,
         end_of_stream=end_of_stream,
     )
 
@@ -117,10 +117,10 @@ def raw_h2_head(session: Session, fields: Lines, *, end_of_stream: bool) -> RawH
 _PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
 
 
-def _in_tls(session: Session) -> bool:
+def _in_tls(caller: Caller) -> bool:
     """Whether the request is an https one; behind a reverse listener that is the target's matter."""
-    reverse = session.listener.target
-    return session.tls is not None if reverse is None else reverse[0] == "https"
+    reverse = caller.listener.target
+    return caller.tls is not None if reverse is None else reverse[0] == "https"
 
 
 def _addressed(lines: Lines, authority: Authority) -> Lines:
@@ -132,11 +132,11 @@ def _host_of(lines: Lines) -> bytes | None:
     return next((value for name, value in lines if name.lower() == b"host"), None)
 
 
-def _dialled(session: Session, named: bytes | None) -> Authority | None:
+def _dialled(caller: Caller, named: bytes | None) -> Authority | None:
     """Transparent: the host that the request names, at the port that the client dialled."""
-    if session.original is None or named is None:
+    if caller.original is None or named is None:
         return None
     try:
-        return Authority(Authority.parse(named, session.original.port).host, session.original.port)
+        return Authority(Authority.parse(named, caller.original.port).host, caller.original.port)
     except UnreadableError:
         return None

@@ -1,15 +1,11 @@
-"""One client connection: who it is, where its tunnel leads, what it has open, and what waits for what.
+"""One client connection of the engine: what it has open, and what waits for what.
 
 Layers ask it for facts and for how much waits towards a peer; the handler asks it which connections not to read.
 """
 
 import asyncio
-import base64
-import binascii
-import hmac
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
@@ -17,10 +13,8 @@ from mitmproxy.connection import Client, Connection
 from mitmproxy.net.server_spec import ServerSpec
 from mitmproxy.proxy.layer import Layer
 
-from subrosa.facts.hosts import Authority
-from subrosa.facts.records import Address, ClientFacts, ConnectFacts, TlsFacts
-from subrosa.gateway.judging import Shared
-from subrosa.gateway.listener import Listener
+from subrosa.facts.records import Address
+from subrosa.gateway.caller import Caller
 from subrosa.gateway.transfer import Transfer
 
 
@@ -44,23 +38,13 @@ class Handler(Protocol):
         """Give all further events to a layer that stands inside, and to none of those around it."""
 
 
-@dataclass(slots=True)
-class Session:
+@dataclass(slots=True, kw_only=True)
+class Session(Caller):
     """One client connection."""
 
-    shared: Shared
-    listener: Listener
-    client: ClientFacts
     handler: Handler
     via: ServerSpec | None = None
     """The parent proxy."""
-    original: Authority | None = None
-    """Transparent: the address that the client dialled."""
-    target: Authority | None = None
-    """The CONNECT or SOCKS target."""
-    tunnelled: bool = False
-    tls: TlsFacts | None = None
-    """The ClientHello of the TLS that carries requests; None while they come in clear."""
     outer_tls: bool = False
     deadline: float | None = None
     """Loop time by which the head or hello that began must be whole."""
@@ -71,59 +55,6 @@ class Session:
     _waiters: defaultdict[Connection, list[asyncio.Future[None]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    _verified: tuple[bytes, str] | None = None
-
-    # --- who -----------------------------------------------------------------------------------------------
-
-    def connect_facts(self) -> ConnectFacts:
-        """Who, and where the tunnel leads."""
-        return ConnectFacts(client=self.client, target=self.target)
-
-    async def identify(self) -> tuple[ConnectFacts, bool]:
-        """Who, where nothing new was shown."""
-        return self.connect_facts(), False
-
-    async def identify_by(self, lines: Sequence[tuple[bytes, bytes]]) -> tuple[ConnectFacts, bool]:
-        """Who, after Proxy-Authorization (RFC 7617) was verified; True beside it when it is wrong."""
-        shown = [value.strip() for name, value in lines if name.lower() == b"proxy-authorization"]
-        if not shown:
-            return self.connect_facts(), False
-        user = await self._verify(shown[0]) if len(shown) == 1 else None
-        if user is None:
-            return self.connect_facts(), True
-        self.client = replace(self.client, user=user)
-        return self.connect_facts(), False
-
-    def named(self, subject: str) -> None:
-        """The client showed a certificate that was verified."""
-        self.client = replace(self.client, subject=subject)
-
-    async def log_in(self, user: str, password: str) -> bool:
-        """Verify a SOCKS user."""
-        if not await self.shared.ports.authenticate(user, password):
-            return False
-        self.client = replace(self.client, user=user)
-        return True
-
-    async def _verify(self, shown: bytes) -> str | None:
-        known = self._verified
-        if known is not None and hmac.compare_digest(known[0], shown):
-            return known[1]
-        scheme, _, coded = shown.partition(b" ")
-        try:
-            user, colon, password = (
-                base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")
-            )
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        if (
-            scheme.lower() != b"basic"
-            or not colon
-            or not await self.shared.ports.authenticate(user, password)
-        ):
-            return None
-        self._verified = (shown, user)
-        return user
 
     def begin_wait(self) -> None:
         """A head or hello began: it must be whole in time."""
