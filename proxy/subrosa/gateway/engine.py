@@ -4,7 +4,6 @@ One engine a process: mitmproxy's master is a global of its own.
 """
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
@@ -32,6 +31,7 @@ from subrosa.gateway.handler import GatewayHandler
 from subrosa.gateway.judging import Shared
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.listener import EXPLICIT, SOCKS5, TRANSPARENT, ClientCert, Listener
+from subrosa.gateway.listening import BACKLOG, listen
 from subrosa.gateway.narrow import known
 from subrosa.gateway.original import original_destination
 from subrosa.gateway.ports import Ports
@@ -46,7 +46,6 @@ __all__ = ["ClientCert", "Engine", "EngineSettings", "Limits", "Listener"]
 
 log = logging.getLogger("subrosa.gateway")
 
-_BACKLOG = 1024
 _TICK = 0.5
 _PORTS = {"http": 80, "https": 443}
 _MODES = {EXPLICIT: "regular", SOCKS5: "socks5", TRANSPARENT: "transparent"}
@@ -58,12 +57,14 @@ _FOR_EVER = 7 * 86400
 class EngineSettings:
     """What an engine is told; everything else comes through `Ports`.
 
-    ``ca_dir`` holds ``mitmproxy-ca.pem``, made before. ``state_dir`` is where spools go.
+    ``ca_dir`` holds ``mitmproxy-ca.pem``, made before. ``state_dir`` is where spools go. ``sockets`` are those of
+    the listeners, in their order, where they listen already; without any the engine makes them.
     """
 
     listeners: tuple[Listener, ...]
     ca_dir: Path
     state_dir: Path
+    sockets: tuple[socket.socket, ...] = ()
     upstream_ca: Path | None = None
     upstream_proxy: str | None = None
     upstream_client_certs: tuple[ClientCert, ...] = ()
@@ -119,12 +120,15 @@ class Engine:
             OSError: with the address that cannot be bound; nothing listens then.
         """
         try:
-            for listener in self.settings.listeners:
-                self._bound.append(_bind(listener))
+            given = self.settings.sockets
+            for at, listener in enumerate(self.settings.listeners):
+                self._bound.append(
+                    _Bound(listener, given[at] if given else listen(listener), _mode(listener))
+                )
             await self._start_master()
             for bound in self._bound:
                 bound.server = await asyncio.start_server(
-                    self._accepting(bound), sock=bound.socket, backlog=_BACKLOG
+                    self._accepting(bound), sock=bound.socket, backlog=BACKLOG
                 )
         except BaseException:
             await self.stop()
@@ -275,22 +279,8 @@ def _top_layer(context: Context, session: Session) -> layer.Layer:
     return modes.HttpProxy(context) if kind == EXPLICIT else modes.ReverseProxy(context)
 
 
-def _bind(listener: Listener) -> _Bound:
-    mode = ProxyMode.parse(_MODES.get(listener.kind, listener.mode))
-    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY by it
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((listener.host, listener.port))
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-    except OSError as fault:
-        sock.close()
-        what = (
-            "is taken by another program" if fault.errno == errno.EADDRINUSE else str(fault.strerror).lower()
-        )
-        raise OSError(fault.errno, f"cannot listen on {listener.host}:{listener.port}: {what}") from fault
-    return _Bound(listener, sock, mode)
+def _mode(listener: Listener) -> ProxyMode:
+    return ProxyMode.parse(_MODES.get(listener.kind, listener.mode))
 
 
 def _parent(url: str | None) -> ServerSpec | None:
