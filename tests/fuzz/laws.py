@@ -27,7 +27,7 @@ from subrosa.facts.paths import Query
 from subrosa.facts.references import ObjectReference
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.bodies import ChunkedBody, End
-from subrosa.gateway.extract import framing, split_head
+from subrosa.gateway.heads import framing, split_head
 from subrosa.gateway.nextlayer import Looks, looks_like
 from subrosa.gateway.websocket import QuietConnection
 

@@ -22,9 +22,9 @@ from subrosa.gateway import outgoing
 from subrosa.gateway.narrow import known
 from subrosa.gateway.pump import Pump
 from subrosa.gateway.session import Session
-from subrosa.gateway.shapes import ProxyError
-from subrosa.gateway.signals import DialError, StopSending, Taken
+from subrosa.gateway.signals import StopSending, Taken
 from subrosa.gateway.transfer import Transfer
+from subrosa.gateway.vetting import DialError, handshake_fault
 from subrosa.policy.verdict import Reason, Verdict
 
 type Commands = layer.CommandGenerator[None]
@@ -89,7 +89,7 @@ class AnsweringStream(HttpStream):
         connection, err = yield GetHttpConnection(address, head.scheme == "https", self.session.via)
         if err:
             self.aborted = "upstream"
-            fault = err if isinstance(err, DialError) else _handshake_fault(err)
+            fault = err if isinstance(err, DialError) else handshake_fault(err)
             if fault.verdict.reason is not Reason.UPSTREAM:
                 self.aborted = "gateway"
             self.held.deny(fault.verdict, fault.fault)
@@ -186,12 +186,3 @@ class AnsweringStream(HttpStream):
         self.over = True
         self.client_state = self.server_state = self.state_over
         self.session.end(self.held, self.aborted)
-
-
-def _handshake_fault(detail: str) -> DialError:
-    """Mitmproxy's own words for a TLS handshake or a parent proxy that failed."""
-    if "ertificate" in detail:
-        return DialError("the destination's certificate is not trusted", fault=ProxyError.TLS_CERTIFICATE)
-    if "Upstream proxy" in detail:
-        return DialError("the parent proxy refused the connection", fault=ProxyError.UNAVAILABLE)
-    return DialError("the TLS handshake with the destination failed", fault=ProxyError.TLS_PROTOCOL)

@@ -5,22 +5,12 @@ import asyncio
 from mitmproxy.connection import Server
 
 from subrosa.facts.hosts import Authority, Host
-from subrosa.gateway.egress import EgressDenied
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
-from subrosa.gateway.signals import DialError
-from subrosa.policy.verdict import Reason
+from subrosa.gateway.vetting import DialError, DialFailed, vetted
 
 type Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-class DialFailed(Exception):  # noqa: N818 - the name says which error
-    """No connection; ``error`` is what the stream that asked for it is told."""
-
-    def __init__(self, error: DialError) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 async def dial(session: Session, server: Server) -> Streams:
@@ -30,7 +20,8 @@ async def dial(session: Session, server: Server) -> Streams:
         DialFailed: refused, unresolved, unreachable or out of time.
     """
     authority = _authority(server)
-    addresses = await _vetted(session, authority, server)
+    parent = session.via is not None and server.address == session.via[1]
+    addresses = await vetted(session.shared, authority, parent=parent)
     last = DialError(f"{authority} has no address", fault=ProxyError.DNS_ERROR)
     limit = session.shared.limits.connect_seconds
     try:
@@ -45,26 +36,6 @@ async def dial(session: Session, server: Server) -> Streams:
     except TimeoutError:
         last = DialError(f"{authority} did not answer within {limit:g} s", fault=ProxyError.TIMEOUT)
     raise DialFailed(last)
-
-
-async def _vetted(session: Session, authority: Authority, server: Server) -> list[str]:
-    shared = session.shared
-    try:
-        if session.via is not None and server.address == session.via[1]:
-            # the operator named the parent proxy: it is reached wherever it is, and judges no addresses for us
-            async with asyncio.timeout(shared.limits.connect_seconds):
-                return list(await shared.ports.resolve(authority))
-        async with asyncio.timeout(shared.limits.step_seconds):
-            return list(await shared.egress.vet(authority))
-    except EgressDenied as fault:
-        shared.ports.recorder.egress_denied(fault.address_class)
-        raise DialFailed(DialError(fault.detail, fault.reason, fault.fault)) from fault
-    except (OSError, TimeoutError) as fault:
-        shared.ports.recorder.failed_closed("resolver")
-        raise DialFailed(DialError(f"{authority} was not resolved", fault=ProxyError.DNS_ERROR)) from fault
-    except Exception as fault:
-        shared.ports.recorder.failed_closed("resolver")
-        raise DialFailed(DialError("the resolver failed", Reason.ENGINE)) from fault
 
 
 def _authority(server: Server) -> Authority:

@@ -3,7 +3,6 @@
 A subclass of mitmproxy's, which parses heads leniently and crashes on trailers.
 """
 
-import re
 from typing import override
 
 from mitmproxy import http
@@ -21,17 +20,12 @@ from mitmproxy.proxy.layers.http._events import (
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
-from subrosa.facts.head import HeadError, HeadFault
+from subrosa.facts.head import HeadError
 from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, body_reader
-from subrosa.gateway.extract import framing, raw_head, split_head
+from subrosa.gateway.heads import framing, raw_head, split_head, take_head
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HeadRead
-
-_MAX_BLANK = 8
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_SWITCHING = 101
-_FINAL = 200
 
 
 class ClientSide(Http1Server):
@@ -93,24 +87,9 @@ class ClientSide(Http1Server):
 
     def _take_head(self) -> bytes | None:
         """The next head without its blank line, None while it is not whole."""
-        limits, data = self.session.shared.limits, self.data
-        blank = 0
-        while data.startswith(b"\r\n", blank) and blank <= _MAX_BLANK:
-            blank += 2
-        del data[:blank]
-        bound = limits.head.head_bytes + limits.head.target_bytes
-        at = data.find(b"\r\n\r\n", 0, bound)
-        bare = data.find(b"\n\n", 0, bound if at < 0 else at)
-        if bare >= 0 or data.startswith((b"\n", b"\r\n")):
-            raise FramingError("the head has lines that end in LF alone")
-        if at < 0:
-            if len(data) >= bound:
-                raise HeadError(HeadFault.HEAD_TOO_LARGE, f"a head of more than {bound} octets is too large")
-            if data and self.session.deadline is None:
-                self.session.begin_wait()
-            return None
-        octets = bytes(data[:at])
-        del data[: at + 4]
+        octets = take_head(self.data, self.session.shared.limits.head)
+        if octets is None and self.data and self.session.deadline is None:
+            self.session.begin_wait()
         return octets
 
     @override

@@ -29,7 +29,6 @@ from subrosa.gateway.h1 import is_chunked
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
 
-_MAX_BLANK = 8
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _SWITCHING = 101
 _FINAL = 200

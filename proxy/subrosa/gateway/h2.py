@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Htt
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from subrosa.facts.head import HeadError, RawHead
-from subrosa.gateway.extract import raw_h2_head
+from subrosa.gateway.heads import raw_h2_head
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HeadRead, StopSending, Taken

@@ -23,12 +23,13 @@ from mitmproxy.proxy.layers.http._hooks import (
 from mitmproxy.proxy.mode_specs import ProxyMode
 
 from subrosa.gateway.corked import Corked
-from subrosa.gateway.dial import DialFailed, dial
+from subrosa.gateway.dial import dial
 from subrosa.gateway.guard import Guard, HookFailedError
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import TRANSFER, WhenDrained
 from subrosa.gateway.transfer import Transfer
+from subrosa.gateway.vetting import DialFailed
 
 if TYPE_CHECKING:
     from types import TracebackType

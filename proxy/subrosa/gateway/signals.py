@@ -1,7 +1,6 @@
 """What our layers tell each other and the handler beyond mitmproxy's own events and commands."""
 
 from dataclasses import dataclass
-from typing import Self
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands
@@ -9,9 +8,6 @@ from mitmproxy.proxy.layers.http._base import HttpEvent
 from mitmproxy.proxy.layers.http._events import RequestHeaders
 
 from subrosa.facts.head import HeadError, RawHead
-from subrosa.facts.stage import Stage
-from subrosa.gateway.shapes import ProxyError
-from subrosa.policy.verdict import Reason, Verdict, refusal
 
 TRANSFER = "subrosa.transfer"
 """Where a flow's metadata keeps its `Transfer`."""
@@ -46,19 +42,3 @@ class WhenDrained(commands.RequestWakeup):
         super().__init__(0.0)
         self.connection = connection
         self.stream_id = stream_id
-
-
-class DialError(str):
-    """Why a connection could not be opened, in the words of mitmproxy, with our verdict beside it."""
-
-    __slots__ = ("fault", "verdict")
-
-    verdict: Verdict
-    fault: ProxyError | None
-
-    def __new__(cls, detail: str, reason: Reason = Reason.UPSTREAM, fault: ProxyError | None = None) -> Self:
-        """A text that carries a verdict."""
-        self = super().__new__(cls, detail)
-        self.verdict = refusal(reason, f"guard.{reason.value}", Stage.END, detail)
-        self.fault = fault
-        return self

@@ -32,6 +32,7 @@ from subrosa.facts.stage import Stage
 from subrosa.gateway import outgoing
 from subrosa.gateway.messages import FramedBody
 from subrosa.gateway.narrow import known, of_type
+from subrosa.gateway.onward import BODILESS
 from subrosa.gateway.openings import OpeningStream
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
@@ -115,7 +116,7 @@ class HeldStream(OpeningStream):
     def _unannounced(self) -> bool:
         """HTTP/2: octets after a GET that did not announce any."""
         head = self.held.head
-        return self.h2 and head is not None and head.method in outgoing.BODILESS
+        return self.h2 and head is not None and head.method in BODILESS
 
     def _act(self) -> Commands:
         """Do what the verdict says."""

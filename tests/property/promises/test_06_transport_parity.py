@@ -16,7 +16,7 @@ from property.strategies import composed, seeds
 from subrosa.facts.head import RawHead, check_head
 from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TlsFacts
-from subrosa.gateway.extract import raw_h2_head, raw_head
+from subrosa.gateway.heads import raw_h2_head, raw_head
 from subrosa.gateway.session import Session
 
 type Line = tuple[bytes, bytes]
