@@ -70,9 +70,9 @@ def outcome(name: str = "d-1", **changes: Any) -> TransferOutcome:
 
 
 def metrics() -> tuple[Metrics, CollectorRegistry]:
-    """Metrics on a registry of their own, at a clock that stands."""
+    """Metrics of transfers on a registry of their own."""
     registry = CollectorRegistry()
-    return Metrics(registry, lambda: NOW), registry
+    return Metrics(registry), registry
 
 
 class Lines:

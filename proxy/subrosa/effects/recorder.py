@@ -1,8 +1,7 @@
 """The recorder: each decision is counted, logged and kept, exactly once, whatever happens to the disk."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -17,7 +16,9 @@ from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from subrosa.policy.policy import Policy
 from subrosa.policy.verdict import Reason, refusal
 
-MOST_RECENT = 1_000
+type Follower = Callable[[Record, str], None]
+"""Takes each redacted record and the same as an encoded line; `Feed.take` is one."""
+
 _EVIDENCE_RULE = "guard.evidence"
 
 
@@ -47,17 +48,14 @@ class Recorder:
         metrics: Metrics,
         log: DecisionLog,
         clock: Callable[[], float],
-        *,
-        most_recent: int = MOST_RECENT,
+        follower: Follower,
     ) -> None:
         self.metrics = metrics
         self._log = log
         self._clock = clock
         self._store: Store = _NoStore()
         self._words = TagWords()
-        self._recent: dict[str, Record] = {}
-        self._most_recent = most_recent
-        self._listeners: set[asyncio.Queue[Record]] = set()
+        self._follower = follower
         self._failing = ""
         self._logger = structlog.get_logger("subrosa.evidence")
 
@@ -94,10 +92,9 @@ class Recorder:
         try:
             self.metrics.ended(decision, outcome)
             record = outcome_record(outcome, self._clock())
-            if decision.id in self._recent:
-                self._recent[decision.id]["outcome"] = record
-            self._publish(record)
-            self._append(encode(record), durable=False)
+            line = encode(record)
+            self._follower(record, line)
+            self._append(line, durable=False)
         except Exception:
             self._logger.exception("an outcome could not be recorded", id=outcome.id)
 
@@ -126,7 +123,7 @@ class Recorder:
     def policy_swapped(self, policy: Policy) -> None:
         """Take the words of a new generation, before its first decision."""
         self._words = TagWords.of(policy.tags.vocabulary)
-        self.metrics.policy_swapped(policy)
+        self.metrics.learn(policy)
 
     def evidence_told(self, told: Told) -> None:
         """Take what became of a batch of evidence; a store that starts or stops failing is logged."""
@@ -139,22 +136,6 @@ class Recorder:
         elif self._failing and not told.fault:
             self._logger.warning("evidence is kept again")
         self._failing = told.fault
-
-    # --- the admin port's side -----------------------------------------------------------------------------
-
-    def recent(self) -> list[Record]:
-        """The latest decisions, newest first, each with its outcome where it has one."""
-        return list(reversed(self._recent.values()))
-
-    @contextmanager
-    def subscribe(self, most: int = MOST_RECENT) -> "Iterator[asyncio.Queue[Record]]":
-        """A queue of decisions and outcomes as they come; a listener that is too slow loses the oldest."""
-        queue: asyncio.Queue[Record] = asyncio.Queue(most)
-        self._listeners.add(queue)
-        try:
-            yield queue
-        finally:
-            self._listeners.discard(queue)
 
     # --- how it is told ------------------------------------------------------------------------------------
 
@@ -183,14 +164,4 @@ class Recorder:
     def _tell(self, decision: Decision, record: Record, line: str, seconds: float) -> None:
         self.metrics.decided(decision, seconds)
         self._log(record, line)
-        recent = self._recent
-        recent[decision.id] = record
-        if len(recent) > self._most_recent:
-            del recent[next(iter(recent))]
-        self._publish(record)
-
-    def _publish(self, record: Record) -> None:
-        for queue in self._listeners:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(record)
+        self._follower(record, line)

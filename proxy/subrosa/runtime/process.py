@@ -18,11 +18,13 @@ from subrosa.admin.app import Admin, AdminServer
 from subrosa.admin.health import Condition, Health, assess
 from subrosa.effects import logs
 from subrosa.effects.evidence import Evidence
+from subrosa.effects.feed import Feed
+from subrosa.effects.gatewaymetrics import GatewayMetrics
 from subrosa.effects.metrics import Metrics
 from subrosa.effects.recorder import Recorder
 from subrosa.effects.segments import Segments
 from subrosa.gateway import ca
-from subrosa.gateway.engine import Engine
+from subrosa.gateway.front.front import Front
 from subrosa.gateway.ports import EvidenceError, Ports
 from subrosa.loading.store import ReloadResult, Store
 from subrosa.policy.policy import Policy
@@ -73,7 +75,8 @@ class Gateway:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry, CLOCK)
+        self.metrics = GatewayMetrics(self.registry, CLOCK)
+        self.feed = Feed()
         self.lockdown = Lockdown(settings.state_dir / "lockdown")
         self.store = Store(lambda: policy_inputs(settings), self._policy_swapped, self._reloaded)
         self.logger = structlog.get_logger("subrosa")
@@ -84,7 +87,7 @@ class Gateway:
     async def run(self, announce: Callable[[Bound], None]) -> None:
         """State, policy, evidence, listeners, admin port, and only then the announcement."""
         log = logs.configure(sys.stderr, console=self.settings.log_format == "console")
-        self.recorder = Recorder(self.metrics, log, CLOCK)
+        self.recorder = Recorder(Metrics(self.registry), log, CLOCK, self.feed.take)
         authority = self._open_state()
         self._first_policy()
         async with contextlib.AsyncExitStack() as stack:
@@ -97,7 +100,7 @@ class Gateway:
                 self._take_signals(tasks)
                 announce(bound)
                 await self.stopping.wait()
-                await self.engine.drain(self.settings.limits.drain_seconds)
+                await self.front.drain(self.settings.limits.drain_seconds)
 
     # --- starting ------------------------------------------------------------------------------------------
 
@@ -123,6 +126,7 @@ class Gateway:
 
     def _policy_swapped(self, policy: Policy) -> None:
         self.recorder.policy_swapped(policy)
+        self.metrics.policy_swapped(policy)
 
     def _reloaded(self, result: ReloadResult) -> None:
         self.metrics.reload(ok=result.ok)
@@ -160,12 +164,12 @@ class Gateway:
             remember=uploads.remember,
             new_id=lambda: str(uuid.uuid4()),
         )
-        self.engine = Engine(engine_settings(settings, authority), ports, egress)
+        self.front = Front(engine_settings(settings, authority), ports, egress)
         try:
-            listening = await self.engine.start()
+            listening = await self.front.start()
         except OSError as fault:
             raise StartError([_told_taken(fault, "--listen")]) from None
-        stack.push_async_callback(self.engine.stop)
+        stack.push_async_callback(self.front.stop)
         self.addresses = {(host, port) for _, host, port in listening}
         self.listening = len(listening)
         admin = await self._serve(
@@ -231,7 +235,7 @@ class Gateway:
         self.lockdown.set(on=on)
         self.metrics.lockdown(on=on)
         if on:
-            self.engine.abort_all()
+            self.front.abort_all()
 
     # --- what the admin port shows -------------------------------------------------------------------------
 
@@ -240,8 +244,8 @@ class Gateway:
             registries=[self.registry],
             health=self._health,
             status=self._status,
-            recent=self.recorder.recent,
-            subscribe=self.recorder.subscribe,
+            recent=self.feed.recent,
+            subscribe=self.feed.subscribe,
             catalogue=self._catalogue,
             explain=lambda request: explained(self.store.current(), request),
             reload=self._reload,

@@ -164,7 +164,7 @@ def test_promise_08_a_hostile_body_fills_no_memory(name: str) -> None:
 
 
 METRICS, REGISTRY = metrics()
-METRICS.policy_swapped(shipped())
+METRICS.learn(shipped())
 OPEN = frozenset({"le", "digest", "profile", "version", "python"})
 words = st.text(max_size=8) | st.sampled_from(["default", "other", "openai", "openai.files.create", "audio"])
 
@@ -199,7 +199,7 @@ def test_promise_08_labels_come_from_closed_lists(
 
 def test_promise_08_the_number_of_series_stands_still() -> None:
     made, registry = metrics()
-    made.policy_swapped(shipped())
+    made.learn(shipped())
     sizes = []
     for number in range(2):
         for seed in SEEDS:

@@ -17,6 +17,7 @@ from helpers import connect
 from property.seeds import Transfer as Sent
 from property.seeds import policy_for, raw_of, shipped
 from property.strategies import splits, transfers
+from subrosa.effects.feed import Feed
 from subrosa.effects.recorder import Recorder
 from subrosa.facts.head import HeadError
 from subrosa.facts.records import ConnectFacts
@@ -38,7 +39,7 @@ class Kit:
     def __init__(self) -> None:
         self.metrics, self.registry = metrics()
         self.log, self.shelf = Lines(), Shelf()
-        self.recorder = Recorder(self.metrics, self.log, lambda: NOW)
+        self.recorder = Recorder(self.metrics, self.log, lambda: NOW, Feed().take)
         self.recorder.keep_in(self.shelf)
         self.recorder.policy_swapped(shipped())
 

@@ -469,7 +469,7 @@ async def test_the_metrics_port_has_metrics_and_nothing_else() -> None:
         switched = await client.put("/api/v1/lockdown", json={"on": True})
 
         assert found.status == 200
-        assert "subrosa_enforcing 1.0" in await found.text()
+        assert "subrosa_inflight_transfers 0.0" in await found.text()
         assert [answer.status for answer in others] == [404] * 4
         assert switched.status == 404
 
@@ -480,4 +480,4 @@ def test_registries_are_exposed_as_one() -> None:
     first, second = CollectorRegistry(), CollectorRegistry()
     names = {metric.name for metric in Exposed(first, second, Runtime().registry).collect()}
 
-    assert "subrosa_enforcing" in names
+    assert "subrosa_inflight_transfers" in names

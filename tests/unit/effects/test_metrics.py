@@ -1,6 +1,7 @@
 import math
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,9 @@ from prometheus_client.exposition import choose_encoder
 
 from helpers import operation, policy
 from subrosa.effects.definitions import DEFINITIONS
-from subrosa.effects.metrics import MOST_SERIES, Metrics
+from subrosa.effects.families import MOST_SERIES
+from subrosa.effects.gatewaymetrics import GatewayMetrics
+from subrosa.effects.metrics import Metrics
 from subrosa.effects.words import Words
 from subrosa.facts.stage import Stage
 from subrosa.policy.policy import Policy, Profile
@@ -30,7 +33,7 @@ def series(registry: CollectorRegistry) -> int:
 
 def known() -> tuple[Metrics, CollectorRegistry]:
     made, registry = metrics()
-    made.policy_swapped(policy(sources=[Source(name="recorder")]))
+    made.learn(policy(sources=[Source(name="recorder")]))
     return made, registry
 
 
@@ -144,7 +147,7 @@ def test_a_policy_of_any_size_has_bounded_series() -> None:
     made, registry = metrics()
     count = MOST_SERIES + 500
     operations = [operation(f"acme.op{number}", f"/v1/{number}") for number in range(count)]
-    made.policy_swapped(policy(operations=operations))
+    made.learn(policy(operations=operations))
     for number in range(count):
         made.decided(decision(verdict=replace(BLOCK, operation=f"acme.op{number}")), 1e-5)
     found = [metric for metric in registry.collect() if metric.name == "subrosa_blocked"]
@@ -156,7 +159,7 @@ def test_a_policy_of_any_size_has_bounded_series() -> None:
 
 def test_words_of_an_older_generation_stay_known() -> None:
     made, registry = known()
-    made.policy_swapped(replace(policy(operations=[]), generation=2))
+    made.learn(replace(policy(operations=[]), generation=2))
     made.decided(decision(), 1e-5)
 
     assert b'operation="acme.tune"' in generate_latest(registry)
@@ -190,8 +193,13 @@ def test_gauges_move_both_ways() -> None:
     assert value(registry, "subrosa_tunnels") == 1
 
 
+def of_gateway(clock: Callable[[], float] = lambda: NOW) -> tuple[GatewayMetrics, CollectorRegistry]:
+    registry = CollectorRegistry()
+    return GatewayMetrics(registry, clock), registry
+
+
 def test_a_swap_tells_the_policy_in_force_and_only_that_one() -> None:
-    made, registry = metrics()
+    made, registry = of_gateway()
     made.policy_swapped(replace(policy(), digest="old", reviewed="2026-11-01"))
     made.policy_swapped(
         replace(
@@ -212,8 +220,8 @@ def test_a_swap_tells_the_policy_in_force_and_only_that_one() -> None:
 
 
 def test_the_age_of_the_catalogue_is_computed_when_it_is_asked_for() -> None:
-    registry, now = CollectorRegistry(), [NOW]
-    made = Metrics(registry, lambda: now[0])
+    now = [NOW]
+    made, registry = of_gateway(lambda: now[0])
 
     assert math.isnan(value(registry, "subrosa_catalogue_age_seconds") or 0.0)
 
@@ -225,22 +233,27 @@ def test_the_age_of_the_catalogue_is_computed_when_it_is_asked_for() -> None:
 
 
 def test_states_and_counts_of_the_gateway() -> None:
-    made, registry = metrics()
+    made, registry = of_gateway()
     made.lockdown(on=True)
     made.ca_expires(1.5e9)
     made.reload(ok=True)
     made.reload(ok=False)
     made.reload(ok=False)
-    made.evidence(3, 1)
     made.worker_restarted()
 
     assert value(registry, "subrosa_lockdown") == 1
     assert value(registry, "subrosa_ca_expiry_timestamp_seconds") == 1.5e9
     assert value(registry, "subrosa_policy_reload_total", result="ok") == 1
     assert value(registry, "subrosa_policy_reload_total", result="failed") == 2
+    assert value(registry, "subrosa_worker_restarts_total") == 1
+
+
+def test_evidence_is_counted_as_written_or_lost() -> None:
+    made, registry = metrics()
+    made.evidence(3, 1)
+
     assert value(registry, "subrosa_evidence_records_total") == 3
     assert value(registry, "subrosa_evidence_failures_total") == 1
-    assert value(registry, "subrosa_worker_restarts_total") == 1
 
 
 def test_failures_inside_are_there_before_the_first_one_so_that_an_alert_sees_it() -> None:
@@ -254,27 +267,26 @@ def test_failures_inside_are_there_before_the_first_one_so_that_an_alert_sees_it
 
 def test_causes_are_the_callers_closed_list() -> None:
     registry = CollectorRegistry()
-    made = Metrics(registry, lambda: NOW, words=Words(causes=frozenset({"mine"})))
+    made = Metrics(registry, words=Words(causes=frozenset({"mine"})))
     made.failed_closed("mine")
 
     assert value(registry, "subrosa_fail_closed_total", cause="mine") == 1
     assert value(registry, "subrosa_fail_closed_total", cause="spool") is None
 
 
-def test_what_only_the_supervisor_knows_can_have_a_registry_of_its_own() -> None:
-    workers, own = CollectorRegistry(), CollectorRegistry()
-    Metrics(workers, lambda: NOW, gateway=own)
+def test_what_only_the_supervisor_knows_is_made_apart() -> None:
+    _, workers = metrics()
+    _, own = of_gateway()
     of_workers = {metric.name for metric in workers.collect()}
-    of_gateway = {metric.name for metric in own.collect()}
+    of_supervisor = {metric.name for metric in own.collect()}
 
     assert "subrosa_transfers" in of_workers
-    assert "subrosa_lockdown" in of_gateway
-    assert not of_workers & of_gateway
+    assert "subrosa_lockdown" in of_supervisor
+    assert not of_workers & of_supervisor
 
 
 def test_every_definition_is_exposed_with_its_kind_and_labels() -> None:
-    made, registry = known()
-    exercise(made)
+    registry = exercised()
     found = {metric.name: metric for metric in registry.collect()}
 
     assert {definition.name.removesuffix("_total") for definition in DEFINITIONS} == set(found)
@@ -301,8 +313,7 @@ def test_names_are_unique() -> None:
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_finds_nothing_to_say() -> None:
-    made, registry = known()
-    exercise(made)
+    registry = exercised()
     text = (
         b"\n".join(line for line in generate_latest(registry).split(b"\n") if b"_created" not in line) + b"\n"
     )
@@ -312,8 +323,7 @@ def test_promtool_finds_nothing_to_say() -> None:
 
 
 def test_openmetrics_can_be_written() -> None:
-    made, registry = known()
-    exercise(made)
+    registry = exercised()
 
     encode, content_type = choose_encoder("application/openmetrics-text;version=1.0.0")
 
@@ -321,10 +331,11 @@ def test_openmetrics_can_be_written() -> None:
     assert encode(registry).endswith(b"# EOF\n")
 
 
-def exercise(made: Metrics) -> None:
-    """Use every metric once."""
+def exercised() -> CollectorRegistry:
+    """Every metric on one registry, each used once."""
+    made, registry = known()
     last: Policy = replace(policy(), reviewed="2026-11-25")
-    made.policy_swapped(last)
+    GatewayMetrics(registry, lambda: NOW).policy_swapped(last)
     for verdict in (BLOCK, ALLOW, OBSERVED):
         made.decided(decision(verdict=verdict), 1e-5)
         made.ended(
@@ -332,3 +343,4 @@ def exercise(made: Metrics) -> None:
         )
     made.failed_closed("spool")
     made.egress_denied("loopback")
+    return registry

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from helpers import policy
 from subrosa.effects.evidence import Told
+from subrosa.effects.feed import Feed
 from subrosa.effects.recorder import Recorder
 from subrosa.effects.segments import read_segments
 from subrosa.gateway import ports
@@ -22,7 +23,8 @@ class Kit:
     def __init__(self, *, most_recent: int = 1_000) -> None:
         self.metrics, self.registry = metrics()
         self.log, self.shelf = Lines(), Shelf()
-        self.recorder = Recorder(self.metrics, self.log, lambda: NOW, most_recent=most_recent)
+        self.feed = Feed(most_recent)
+        self.recorder = Recorder(self.metrics, self.log, lambda: NOW, self.feed.take)
         self.recorder.keep_in(self.shelf)
         self.recorder.policy_swapped(policy())
 
@@ -118,7 +120,7 @@ async def test_a_control_request_passes_while_evidence_fails() -> None:
 @pytest.mark.asyncio
 async def test_without_a_store_customer_content_is_refused() -> None:
     made, _ = metrics()
-    recorder = Recorder(made, Lines(), lambda: NOW)
+    recorder = Recorder(made, Lines(), lambda: NOW, Feed().take)
     with pytest.raises(EvidenceError):
         await recorder.decided(decision(verdict=ALLOW), 1e-5)
     await recorder.decided(decision(verdict=ALLOW, customer_content=False), 1e-5)
@@ -148,7 +150,7 @@ async def test_an_outcome_follows_its_decision() -> None:
 
     assert [record["record"] for record in kit.kept()] == ["decision", "outcome"]
     assert [durable for _, durable in kit.shelf.lines] == [True, False]
-    shown = kit.recorder.recent()[0]["outcome"]
+    shown = kit.feed.recent()[0]["outcome"]
     assert isinstance(shown, dict)
     assert shown["discarded"] == 7
 
@@ -167,13 +169,13 @@ async def test_the_latest_decisions_are_kept_newest_first_and_no_more_than_so_ma
     for number in range(10):
         await kit.recorder.decided(decision(id=f"{number}"), 1e-5)
 
-    assert [record["id"] for record in kit.recorder.recent()] == ["9", "8", "7"]
+    assert [record["id"] for record in kit.feed.recent()] == ["9", "8", "7"]
 
 
 @pytest.mark.asyncio
 async def test_listeners_hear_decisions_and_outcomes_and_slow_ones_lose_the_oldest() -> None:
     kit = Kit()
-    with kit.recorder.subscribe(most=2) as slow, kit.recorder.subscribe() as quick:
+    with kit.feed.subscribe(most=2) as slow, kit.feed.subscribe() as quick:
         for number in range(4):
             await kit.recorder.decided(decision(id=f"{number}"), 1e-5)
         kit.recorder.ended(decision(id="3"), outcome("3"))
