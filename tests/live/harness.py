@@ -12,6 +12,7 @@ from live.doubles import DictEgress, ListRecorder, by_path, policy, ports
 from live.origins import Authority, Origin, serve
 from subrosa.gateway import ca
 from subrosa.gateway.engine import Engine, EngineSettings, Limits, Listener
+from subrosa.gateway.front.front import Front
 from subrosa.gateway.seam import Parts, Vetting
 from subrosa.policy.policy import Policy
 
@@ -23,7 +24,7 @@ LIMITS = Limits(step_seconds=5.0, connect_seconds=3.0, discard_seconds=1.0, head
 class Setup:
     """One running gateway and its surroundings."""
 
-    engine: Engine
+    front: Front
     recorder: ListRecorder
     egress: DictEgress
     authority: Authority
@@ -31,6 +32,10 @@ class Setup:
     ports: list[int]
     current: list[Policy | None]
     clients: list[Http1] = field(default_factory=list)
+
+    @property
+    def engine(self) -> Engine:
+        return self.front.engine
 
     @property
     def port(self) -> int:
@@ -89,22 +94,20 @@ async def gateway(
         limits=limits,
         **more,
     )
-    engine = Engine(
+    front = Front(
         settings,
         ports(recorder, given.pop("policy", lambda: known[0]), **given),
         egress or table,
         parts=parts,
     )
-    bound = await engine.start()
-    setup = Setup(
-        engine, recorder, table, authority, paths.certificate, [port for _, _, port in bound], known
-    )
+    bound = await front.start()
+    setup = Setup(front, recorder, table, authority, paths.certificate, [port for _, _, port in bound], known)
     try:
         yield setup
     finally:
         for client in setup.clients:
             client.abort()
-        await engine.stop()
+        await front.stop()
 
 
 @contextlib.asynccontextmanager

@@ -245,7 +245,7 @@ async def test_a_lockdown_refuses_and_cuts(tmp_path: Path, protocol: str) -> Non
     async with facing(tmp_path, tls=protocol != "http", lockdown=lambda: locked[0]) as (setup, origin):
         assert (await attempt(setup, origin, protocol, "/head/allow")).status == 200
         locked[0] = True
-        setup.engine.abort_all()
+        setup.front.abort_all()
         before = len(origin.tally.requests)
         heard = await attempt(setup, origin, protocol, "/head/allow")
         assert heard.status == 403

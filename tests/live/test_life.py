@@ -59,7 +59,7 @@ async def test_a_drain_lets_what_is_in_flight_end(tmp_path: Path) -> None:
         idle, busy = await setup.plain(), await setup.h1(origin)
         busy.write(f"GET /head/allow HTTP/1.1\r\nHost: {HOST}:{origin.port}\r\n\r\n".encode())
         await setup.recorder.until(lambda told: bool(told.decisions))
-        draining = asyncio.get_running_loop().create_task(setup.engine.drain(5.0))
+        draining = asyncio.get_running_loop().create_task(setup.front.drain(5.0))
         assert await idle.closed() == b""
         with pytest.raises(ConnectionRefusedError):
             await setup.plain()
@@ -76,7 +76,7 @@ async def test_a_drain_ends_what_does_not_end(tmp_path: Path) -> None:
         client = await setup.h1(origin)
         client.write(f"GET /head/allow HTTP/1.1\r\nHost: {HOST}:{origin.port}\r\n\r\n".encode())
         await setup.recorder.until(lambda told: bool(told.decisions))
-        await setup.engine.drain(0.2)
+        await setup.front.drain(0.2)
         await setup.recorder.at_rest()
         assert setup.recorder.outcomes[0].aborted == "gateway"
 
@@ -90,7 +90,7 @@ async def test_a_lockdown_breaks_off_held_and_streaming_transfers(tmp_path: Path
         await streaming.send(head.encode() + bytes(500_000))
         await origin.tally.until(lambda tally: tally.body_octets == 500_000)
         await setup.recorder.until(lambda told: told.held_octets == 500_000)
-        setup.engine.abort_all()
+        setup.front.abort_all()
         async with asyncio.timeout(1.0):
             await setup.recorder.at_rest()
         await held.over()

@@ -171,7 +171,7 @@ async def test_transparent_dials_by_name_and_takes_the_port_that_was_dialled(
 ) -> None:
     async with facing(tmp_path, listeners=local("transparent")) as (setup, origin):
         monkeypatch.setattr(
-            "subrosa.gateway.engine.original_destination", lambda _sock: ("192.0.2.1", origin.port)
+            "subrosa.gateway.front.front.original_destination", lambda _sock: ("192.0.2.1", origin.port)
         )
         client = await setup.plain()
         await client.writer.start_tls(trusting(setup.ca, "http/1.1"), server_hostname=HOST)

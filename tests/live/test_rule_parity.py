@@ -136,7 +136,7 @@ async def lane_to(directory: Path, cases: Sequence[Transfer], reverse: Sequence[
     with pytest.MonkeyPatch.context() as patch:
         async with serve(Origin(answer), context) as origin, serve(Origin(answer), None) as plain:
             patch.setattr(
-                "subrosa.gateway.engine.original_destination", lambda _sock: ("192.0.2.1", origin.port)
+                "subrosa.gateway.front.front.original_destination", lambda _sock: ("192.0.2.1", origin.port)
             )
             modes = (
                 "explicit",

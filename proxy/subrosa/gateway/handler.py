@@ -96,6 +96,18 @@ class GatewayHandler(server.LiveConnectionHandler):
         if io.handler is not None:
             io.handler.cancel("cut")
 
+    @property
+    def busy(self) -> bool:
+        """Whether a transfer is in flight."""
+        return bool(self.session.transfers)
+
+    def overdue(self, now: float) -> bool:
+        """Whether it took too long to say what it wants, or says nothing."""
+        session, limits = self.session, self.session.shared.limits
+        if session.deadline is not None and now > session.deadline:
+            return True
+        return self.idle_for() > (limits.stalled_seconds if session.transfers else limits.idle_seconds)
+
     def idle_for(self) -> float:
         """Seconds since anything came or was to be done."""
         return time.time() - self.timeout_watchdog.last_activity  # noqa: TID251 - the watchdog's own clock

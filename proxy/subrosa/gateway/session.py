@@ -6,14 +6,12 @@ Layers ask it for facts and for how much waits towards a peer; the handler asks 
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
-from mitmproxy.connection import Client, Connection
+from mitmproxy.connection import Connection
 from mitmproxy.net.server_spec import ServerSpec
 from mitmproxy.proxy.layer import Layer
 
-from subrosa.facts.records import Address
 from subrosa.gateway.caller import Caller
 from subrosa.gateway.transfer import Transfer
 
@@ -120,10 +118,3 @@ class Session(Caller):
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters[connection].append(waiter)
         await waiter
-
-
-def peer_address(client: Client) -> Address:
-    """The client's address; IPv4 where a socket for both shows it as mapped."""
-    address = ip_address(client.peername[0].partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address

@@ -64,7 +64,7 @@ class Names:
         return ADDRESSES.get(name, ["127.0.0.1"])
 
     async def vet(self, authority: Target) -> Sequence[str]:
-        own = self.setup.engine.addresses if self.setup is not None else set
+        own = self.setup.front.addresses if self.setup is not None else set
         named = authority.host.address is None
         allowed = [ip_network("127.0.0.1/32")] if named else []
         return await Egress(resolve=self.resolve, allow_private=allowed, own_listeners=own).vet(authority)
