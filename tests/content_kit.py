@@ -12,6 +12,7 @@ import yaml
 import zstandard
 
 from subrosa.content.kinds import KindTable, Recogniser
+from subrosa.content.labels import Doubt
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import BodyFacts, Kind, Want
 from subrosa.facts.tags import FormCarrier, JsonCarrier, TagFormat, TagTable, XmlCarrier
@@ -76,10 +77,18 @@ def read(
     *,
     object_name: str | None = None,
     object_body: bool = False,
+    doubt: Doubt = Doubt.NONE,
 ) -> BodyFacts:
     """The facts of one whole body."""
     reader = BodyReader(
-        content_type, codings, want, TAGS, KINDS, object_name=object_name, object_body=object_body
+        content_type,
+        codings,
+        want,
+        TAGS,
+        KINDS,
+        object_name=object_name,
+        object_body=object_body,
+        doubt=doubt,
     )
     for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
         reader.feed(chunk)

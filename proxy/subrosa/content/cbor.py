@@ -129,13 +129,15 @@ class CborReader:
         else:
             text = _scalar(major, info, number, more)
             if self._at is not None and self._at.ends:
-                self._sink.value(self._at, self._path, self._name, text)
+                self._sink.value(self._at, self._path, self._name, text, null=text == "null")
             self._value_ends()
 
     def _open(self, major: int, left: int | None) -> None:
         if len(self._frames) == MOST_DEPTH:
             raise UnreadableError(Ambiguity.TOO_DEEP, "cbor with more than 128 levels")
         here, path = self._at, self._path
+        if here is not None and here.wanted:
+            self._sink.given(here)
         if here is not None and major == _ARRAY:
             here, path = here.element, path + "[]"
         elif here is not None and not here.has_members:

@@ -166,7 +166,7 @@ class JsonReader:
         if not tokens.is_scalar(scalar):
             raise tokens.fault(char)
         if self._at is not None and self._at.ends:
-            self._sink.value(self._at, self._path, self._name, scalar)
+            self._sink.value(self._at, self._path, self._name, scalar, null=scalar == "null")
         self._value_ends()
         return stop
 
@@ -174,6 +174,8 @@ class JsonReader:
         if len(self._frames) == MOST_DEPTH:
             raise UnreadableError(Ambiguity.TOO_DEEP, "json with more than 128 levels")
         here, path = self._at, self._path
+        if here is not None and here.wanted:
+            self._sink.given(here)
         is_object = char == "{"
         if here is not None and not is_object:
             here, path = here.element, path + "[]"

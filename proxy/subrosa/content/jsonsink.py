@@ -43,8 +43,14 @@ class JsonSink:
         self.root = compile_paths(want.json | naming, carriers)
         self.wants_references = want.references
 
-    def value(self, here: Position, path: str, key: str, text: str) -> None:
+    def given(self, here: Position) -> None:
+        """A member with an object, an array or a scalar other than null; what is null is not given."""
+        self._collector.facts.given.update(here.wanted)
+
+    def value(self, here: Position, path: str, key: str, text: str, *, null: bool = False) -> None:
         """A scalar at a needed place: its ``path`` in the document, keys folded; the ``key`` of its own member."""
+        if not null:
+            self.given(here)
         if not is_whole(text):
             self.fault(here, Ambiguity.BAD_CHARSET)
             return

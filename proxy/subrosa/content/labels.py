@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 from subrosa.facts.body import Form
@@ -36,6 +37,17 @@ _DELIMITER: Final = re.compile(
 _PAIR: Final = re.compile(rb"[\w.~*+%\[\]()$@!:/-]{1,256}=[^\s<>{}\"]*(?:&|\Z)")
 
 
+class Doubt(IntEnum):
+    """Which labels that hide what is in the body are not believed: many an API reads its own form, whatever it says.
+
+    A label of sound, pictures or film is taken at its word where that lets recordings stream from the head on.
+    """
+
+    NONE = 0
+    UNLESS_MEDIA = 1
+    ALL = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """What the Content-Type says; ``form`` is None where it says nothing and the first octets must decide."""
@@ -44,9 +56,11 @@ class Label:
     boundary: str = ""
     lines: bool = False
     """JSON that says of itself that it is one document after another."""
+    parts: bool = False
+    """It speaks of parts, in whatever type: who reads by it finds fields where the first octets show none."""
 
 
-def read_label(content_type: str | None) -> Label:
+def read_label(content_type: str | None, doubt: Doubt = Doubt.NONE) -> Label:
     """The label of a body; raises ``UnreadableError`` for a type that has no single reading.
 
     BAD_SYNTAX for a multipart without boundary, BAD_CHARSET for a form or JSON in a charset without ASCII in it.
@@ -61,26 +75,15 @@ def read_label(content_type: str | None) -> Label:
             raise UnreadableError(
                 Ambiguity.BAD_CHARSET, "the body is labelled with a charset that is not read"
             )
-    boundary = ""
-    if form in _MULTIPARTS:
-        boundary = kind.parameters.get("boundary", "")
-        if not boundary:
-            raise UnreadableError(Ambiguity.BAD_SYNTAX, "multipart without a boundary")
-    return Label(form, boundary, kind.media_type in _LINES or kind.media_type.endswith("ndjson"))
-
-
-def unless_opaque(content_type: str | None) -> str | None:
-    """The label, or None for one that hides what is in the body: many an API reads its own form, whatever it says.
-
-    A label that says sound, pictures or film is taken at its word, so that recordings stream from the head on.
-    """
-    if content_type is None or content_type.lower().startswith(_MEDIA):
-        return content_type
-    try:
-        opaque = read_label(content_type).form is Form.OPAQUE
-    except UnreadableError:
-        return content_type
-    return None if opaque else content_type
+    boundary = kind.parameters.get("boundary", "")
+    if form in _MULTIPARTS and not boundary:
+        raise UnreadableError(Ambiguity.BAD_SYNTAX, "multipart without a boundary")
+    if form is Form.OPAQUE and doubt > (
+        Doubt.UNLESS_MEDIA if kind.media_type.startswith(_MEDIA) else Doubt.NONE
+    ):
+        form = None
+    lines = kind.media_type in _LINES or kind.media_type.endswith("ndjson")
+    return Label(form, boundary, lines, bool(boundary) or kind.media_type.startswith("multipart/"))
 
 
 def _form(media_type: str) -> Form | None:
@@ -107,7 +110,7 @@ _IN_A_CHARSET: Final = frozenset({Form.URLENCODED, Form.MULTIPART, Form.JSON})
 
 def sniff(head: bytes) -> Form:
     """What the first 1,024 octets, or all there are, look like; OPAQUE for anything but these four forms."""
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    text = _narrow(head).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
     if text[:1] in {b"{", b"["}:
         return Form.JSON
     if text[:1] == b"<":
@@ -115,6 +118,26 @@ def sniff(head: bytes) -> Form:
     if _DELIMITER.match(text):
         return Form.MULTIPART
     return Form.URLENCODED if _PAIR.match(text) else Form.OPAQUE
+
+
+def _narrow(head: bytes) -> bytes:
+    """UTF-16 and UTF-32 as UTF-8: parsers of JSON know these by their zeros (RFC 4627 section 3) or their mark."""
+    if b"\0" not in head[:4] and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head
+    zeros = tuple(octet == 0 for octet in head[:4])
+    wide = next((name for mark, name in _MARKED if head.startswith(mark)), None) or _WIDE.get(zeros)
+    return head if wide is None else head.decode(wide, "ignore").encode("utf-8", "ignore")
+
+
+_MARKED: Final = (
+    (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
+)  # fmt: skip
+_WIDE: Final[dict[tuple[bool, ...], str]] = {
+    (True, True, True, False): "utf-32-be",
+    (False, True, True, True): "utf-32-le",
+    (True, False, True, False): "utf-16-be",
+    (False, True, False, True): "utf-16-le",
+}
 
 
 def disagree(label: Form, looks: Form) -> bool:

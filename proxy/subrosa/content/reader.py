@@ -14,7 +14,7 @@ from subrosa.content.graphqlbody import DocumentReader, is_document
 from subrosa.content.jsonfields import JsonReader
 from subrosa.content.jsonsink import JsonSink
 from subrosa.content.kinds import KindTable
-from subrosa.content.labels import SNIFFED, Label, disagree, read_label, sniff
+from subrosa.content.labels import SNIFFED, Doubt, Label, disagree, read_label, sniff
 from subrosa.content.mislabelled import JsonAsForm
 from subrosa.content.multipart import MOST_PARTS
 from subrosa.content.parts import PartsReader
@@ -48,7 +48,8 @@ class BodyReader:
 
     ``content_type`` is the one Content-Type line, or None; ``codings`` are the content codings in the order in
     which they were applied. ``object_name`` is the name under which a store will keep the body; ``object_body`` says
-    that the body is that object itself, so that nothing in it is a field or a tag. ``enough`` is asked at fixed
+    that the body is that object itself, so that nothing in it is a field or a tag. ``doubt`` says which labels are
+    not believed where they hide what is in the body. ``enough`` is asked at fixed
     offsets of the decoded body whether to read on: what is known by then, like all that is found, does not depend
     on how the octets are cut into ``feed`` calls or were coded. Never raises for what is in a body: that is
     ``facts.unreadable``.
@@ -70,6 +71,7 @@ class BodyReader:
         *,
         object_name: str | None = None,
         object_body: bool = False,
+        doubt: Doubt = Doubt.NONE,
         enough: Callable[[], bool] | None = None,
     ) -> None:
         self.facts = BodyFacts()
@@ -93,7 +95,7 @@ class BodyReader:
         try:
             if not object_body:
                 whole = want.document and is_document(content_type)
-                self._label = Label(Form.GRAPHQL) if whole else read_label(content_type)
+                self._label = Label(Form.GRAPHQL) if whole else read_label(content_type, doubt)
                 self._settled = self._label.form is Form.OPAQUE
             if self._settled:
                 self.facts.form = Form.OPAQUE
@@ -182,6 +184,7 @@ class BodyReader:
             self.facts.form = Form.NONE
         elif label is None:
             self._sniffed = True
+            self.facts.looks = None if self._label.parts else looks
             if looks is Form.MULTIPART and self._collector.want.form:
                 self._unreadable(UnreadableError(Ambiguity.LABEL_MISMATCH, "a multipart without its label"))
             else:

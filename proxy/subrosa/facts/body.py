@@ -51,11 +51,15 @@ class KindFound:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All values read so far at one place; ``closed`` when no further value can come."""
+    """All values read so far at one place; ``closed`` when no further value can come.
+
+    ``given`` says that there is something, be it an object without a value of its own; what is null is not.
+    """
 
     values: tuple[str, ...] = ()
     closed: bool = False
     unreadable: Ambiguity | None = None
+    given: bool = False
 
 
 NOTHING_YET = Reading()
@@ -95,14 +99,18 @@ class Want:
 class BodyFacts:
     """The growing facts of one body.
 
-    ``form`` is None until the first bytes settled it. ``tags_closed`` is set when no further tag can come,
+    ``form`` is None until the first bytes settled it; ``looks`` is what they look like where no label is believed, None
+    where one is, or where one names parts that they do not show. ``tags_closed`` is set when no further tag can come,
     ``kinds_closed`` and ``shapes_closed`` likewise; ``closed`` sets them all. ``unreadable`` says that
     the body as a whole has no single reading: every reading taken from it is then unreadable.
     """
 
     form: Form | None = None
+    looks: Form | None = None
     fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
     json: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    given: set[str] = field(default_factory=set)
+    """The wanted paths of JSON at which something stands, objects and arrays too, but not null."""
     tags: list[Tag] = field(default_factory=list)
     kinds: list[KindFound] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)
@@ -125,31 +133,42 @@ class BodyFacts:
 
     def form_field(self, name: str) -> Reading:
         """The values of one form field (lower-case name), urlencoded and multipart alike."""
-        return self._reading("form:" + name, self.fields.get(name, ()), readable=self.has_form)
+        values = self.fields.get(name, ())
+        return self._reading("form:" + name, values, readable=self.has_form, given=bool(values))
 
     def json_value(self, path: str) -> Reading:
         """The scalar values at one dotted path, spelled as JSON spells them (``true``, ``null``, text unquoted)."""
-        return self._reading("json:" + path, self.json.get(path, ()), readable=self.form in _TREES)
+        values = self.json.get(path, ())
+        return self._reading("json:" + path, values, readable=self.form in _TREES, given=path in self.given)
+
+    def shows_no(self, place: str) -> bool:
+        """Whether neither label nor first octets show a form with fields of this ``place``, ``form`` or ``json``.
+
+        Enough where nobody says that the destination reads such a form; its own API may read one in any disguise.
+        """
+        opaque = self.form is Form.OPAQUE and self.unreadable is None
+        return opaque and self.looks is not None and self.looks not in _SHOWN[place]
 
     @property
     def has_form(self) -> bool:
         """Whether the body has form fields."""
         return self.form in _FORMS
 
-    def _reading(self, place: str, values: tuple[str, ...], *, readable: bool) -> Reading:
+    def _reading(self, place: str, values: tuple[str, ...], *, readable: bool, given: bool) -> Reading:
         fault = self.unreadable or self.ambiguous.get(place)
         if fault is None and self.form in _CLOSED_BOOKS:
             fault = Ambiguity.LABEL_MISMATCH
         if fault is not None:
-            return Reading(values, closed=True, unreadable=fault)
+            return Reading(values, closed=True, unreadable=fault, given=given)
         if self.form is not None and not readable:
             return ABSENT
-        return Reading(values, closed=self.closed)
+        return Reading(values, closed=self.closed, given=given)
 
 
 _CLOSED_BOOKS = frozenset({Form.OPAQUE, Form.GRAPHQL})
 _TREES = frozenset({Form.JSON, Form.CBOR})
 _FORMS = frozenset({Form.URLENCODED, Form.MULTIPART, Form.RELATED})
+_SHOWN = {"form": _FORMS, "json": _TREES}
 
 
 def unreadable_body(fault: UnreadableError) -> BodyFacts:

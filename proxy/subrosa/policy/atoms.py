@@ -7,7 +7,7 @@ from subrosa.facts.body import Kind
 from subrosa.facts.stage import Stage
 from subrosa.facts.tags import TagMeaning
 from subrosa.facts.ternary import Ternary, disjunction, truth
-from subrosa.policy.hostmap import ANY, HostPattern
+from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.index import segments_of
 from subrosa.policy.operations import Operation
 from subrosa.policy.purposes import TRAINING, Purpose, Strength
@@ -110,7 +110,7 @@ def _classified(subject: Subject) -> Ternary:
         return Ternary.UNKNOWN
     if subject.declared and Purpose(subject.declared) not in TRAINING | {Purpose.UNCLASSIFIED}:
         return Ternary.TRUE
-    named = tuple(claim for claim in subject.claims if claim.rank[:1] != (ANY,))
+    named = tuple(claim for claim in subject.claims if not claim.anywhere)
     return subject.claimed(
         lambda op: op.by_default or op.purpose not in TRAINING | {Purpose.UNCLASSIFIED}, claims=named
     )

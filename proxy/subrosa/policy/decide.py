@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from subrosa.facts.hosts import Host
-from subrosa.facts.paths import Path
-from subrosa.facts.records import RequestHead
 from subrosa.facts.stage import Stage
 from subrosa.facts.ternary import Ternary
-from subrosa.facts.unreadable import Ambiguity
 from subrosa.policy.policy import Policy
-from subrosa.policy.purposes import TRAINING, Purpose
+from subrosa.policy.purposes import Purpose
+from subrosa.policy.readings import may_train
 from subrosa.policy.rules import Rule
 from subrosa.policy.subject import Subject
 from subrosa.policy.verdict import Outcome, Reason, Verdict
@@ -46,7 +44,7 @@ def decide(policy: Policy, subject: Subject, stage: Stage, told: Stage | None = 
         return Verdict(outcome=Outcome.UNDECIDED, stage=stage)
     subject.answers.clear()
     host = head.authority.host
-    if head.path.ambiguity is not None and _may_train(policy, head) and not _only_asks(policy, head):
+    if head.path.ambiguity is not None and may_train(policy.index, head):
         detail = f"path `{head.path.text}` can be read in more than one way"
         return _told(Reason.UNREADABLE, (UNREADABLE_RULE,), stage, subject, detail)
     verdict, still_open = _blocks(policy, policy.blocks.on(host), stage, subject)
@@ -59,33 +57,6 @@ def decide(policy: Policy, subject: Subject, stage: Stage, told: Stage | None = 
             Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end"
         )
     return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
-
-
-def _may_train(policy: Policy, head: RequestHead) -> bool:
-    """Whether the host trains, or would if it took escaped slashes for slashes, as many frameworks do."""
-    host = head.authority.host
-    if policy.index.trains(host):
-        return True
-    claims = policy.index.claims(host, head.method, _split(head.path))
-    return any(claim.operation.purpose in TRAINING for claim in claims)
-
-
-def _split(path: Path) -> Path:
-    return Path.parse(path.text.replace("%2F", "/"))
-
-
-def _only_asks(policy: Policy, head: RequestHead) -> bool:
-    """Whether a request sends nothing and is no operation, its escaped slashes read either way.
-
-    A file of a revision is asked for like that: ``resolve/refs%2Fpr%2F1/config.json``.
-    """
-    if head.has_body or head.upgrade is not None or head.path.ambiguity is not Ambiguity.BAD_ENCODING:
-        return False
-    split = _split(head.path)
-    readings = (head.path, split)
-    return split.ambiguity is None and not any(
-        policy.index.claims(head.authority.host, head.method, path) for path in readings
-    )
 
 
 def _blocks(

@@ -59,7 +59,7 @@ def explain(inspection: Inspection) -> Explanation:
                 claim.operation.id,
                 claim.operation.purpose.value,
                 claim.operation.strength.value,
-                claim.pattern.test(head, subject.body),
+                claim.test(head, subject.body),
             )
             for claim in subject.known
         )

@@ -7,8 +7,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 
 from dataclasses import replace
 
-from subrosa.content.graphqlbody import is_document
-from subrosa.content.labels import unless_opaque
+from subrosa.content.labels import Doubt
 from subrosa.content.messageframes import Framing
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import NO_BODY, Want, no_message_yet, unreadable_body
@@ -159,8 +158,6 @@ class Inspection:
         claims = self.subject.claims
         is_object = _is_object(head, claims)
         want = self.want()
-        if claims and not is_object and not (want.document and is_document(label)):
-            label = unless_opaque(label)
         self._reader = BodyReader(
             label,
             codings,
@@ -170,6 +167,7 @@ class Inspection:
             self.policy.limits,
             object_name=name,
             object_body=is_object,
+            doubt=_doubt(claims, want),
             enough=lambda: self._judge(Stage.BODY).decided,
         )
         self.subject.body = self._reader.facts
@@ -197,11 +195,19 @@ def _framing(head: RequestHead) -> Framing | None:
         return None
 
 
+def _doubt(claims: tuple[Claim, ...], want: Want) -> Doubt:
+    """Which labels are not believed: none where nobody reads a form, all where a form is at stake on any host."""
+    if not claims:
+        return Doubt.NONE
+    fields = want.form or want.json
+    return Doubt.ALL if fields and all(claim.anywhere for claim in claims) else Doubt.UNLESS_MEDIA
+
+
 def _is_object(head: RequestHead, claims: tuple[Claim, ...]) -> bool:
     """Whether the head settles on an operation that stores its body; where a field of the body may decide, not."""
     if not claims or not claims[0].operation.object_body:
         return False
-    return claims[0].pattern.test(head, NOTHING_READ) is Ternary.TRUE
+    return claims[0].test(head, NOTHING_READ) is Ternary.TRUE
 
 
 _NO_QUERY = Query.parse(None)

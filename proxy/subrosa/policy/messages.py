@@ -88,6 +88,7 @@ class MessageStream:
         facts = self._facts
         for place, values in found.json.items():
             self._take_values(place, values)
+        facts.given |= found.given
         for tag in found.tags:
             self._take_tag(tag)
         facts.kinds.extend(kind for kind in found.kinds if kind not in facts.kinds)

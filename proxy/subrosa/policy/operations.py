@@ -7,7 +7,7 @@ from subrosa.facts.body import BodyFacts
 from subrosa.facts.records import RequestHead
 from subrosa.facts.ternary import Ternary, conjunction, truth
 from subrosa.facts.unreadable import UnreadableError
-from subrosa.policy.hostmap import HostPattern
+from subrosa.policy.hostmap import ANY, HostPattern
 from subrosa.policy.purposes import TRAINING, Carries, Purpose, Strength
 
 type Place = Literal["query", "header", "form", "json"]
@@ -41,7 +41,7 @@ class FieldMatch:
     """One discriminating field: where it stands and which values count.
 
     ``values`` are canonical (trimmed, case-folded); a value ending in ``*`` matches by prefix, ``*`` alone
-    matches any value. ``absent`` counts a field that is not given.
+    matches whatever is given, an object of JSON too. ``absent`` counts a field that is not given, or null.
     """
 
     place: Place
@@ -51,18 +51,24 @@ class FieldMatch:
     exact: bool = False
     """True for an opt-out: only the documented spelling, given once, counts."""
 
-    def test(self, head: RequestHead, body: BodyFacts) -> Ternary:
-        """Whether the field has one of the values; UNKNOWN until the place is closed."""
+    def test(self, head: RequestHead, body: BodyFacts, *, anywhere: bool = False) -> Ternary:
+        """Whether the field has one of the values; UNKNOWN until the place is closed.
+
+        ``anywhere``: on any host, where a body that shows no form has none.
+        """
         if self.place in _IN_THE_HEAD:
             return self._test_head(head)
+        if anywhere and body.shows_no(self.place):
+            return truth(self.absent)
         reading = body.form_field(self.name) if self.place == "form" else body.json_value(self.name)
         if reading.unreadable is not None:
             return Ternary.UNREADABLE
-        if any(self._counts(value) for value in reading.values):
+        anything = "*" in self.values and not self.exact
+        if reading.given and (anything or any(self._counts(value) for value in reading.values)):
             return Ternary.TRUE if len(reading.values) == 1 or not self.exact else Ternary.FALSE
         if not reading.closed:
             return Ternary.UNKNOWN
-        return truth(self.absent and not reading.values)
+        return truth(self.absent and not reading.given)
 
     def _test_head(self, head: RequestHead) -> Ternary:
         try:
@@ -94,11 +100,11 @@ class RequestPattern:
         """Whether more than host, method and path must match."""
         return bool(self.fields) or self.language is not None
 
-    def test(self, head: RequestHead, body: BodyFacts) -> Ternary:
+    def test(self, head: RequestHead, body: BodyFacts, *, anywhere: bool = False) -> Ternary:
         """Whether all that discriminates matches; host, method and path were matched by the index."""
         if not self.discriminates:
             return Ternary.TRUE
-        value = conjunction(match.test(head, body) for match in self.fields)
+        value = conjunction(match.test(head, body, anywhere=anywhere) for match in self.fields)
         if self.language is None or value is Ternary.FALSE:
             return value
         return conjunction((value, self.language.test(head, body)))
@@ -222,6 +228,15 @@ class Claim:
     operation: Operation
     pattern: RequestPattern
     rank: tuple[int, ...] = field(default=())
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether it is a claim on any host: nobody says that this one speaks the API."""
+        return self.rank[:1] == (ANY,)
+
+    def test(self, head: RequestHead, body: BodyFacts) -> Ternary:
+        """Whether the request is what is claimed."""
+        return self.pattern.test(head, body, anywhere=self.anywhere)
 
 
 def wanted_places(claims: tuple[Claim, ...]) -> frozenset[tuple[str, str]]:

@@ -113,8 +113,7 @@ class Subject:
     def _carries_references(self) -> bool:
         head = self.facts.head
         return head is not None and any(
-            claim.operation.carries is Carries.REFERENCE
-            and claim.pattern.test(head, self.body) is not Ternary.FALSE
+            claim.operation.carries is Carries.REFERENCE and claim.test(head, self.body) is not Ternary.FALSE
             for claim in self.claims
         )
 
@@ -123,7 +122,7 @@ class Subject:
         if head is None or head.has_body or head.upgrade:
             return True
         return any(
-            claim.operation.carries in _CARRIED and claim.pattern.test(head, self.body) is not Ternary.FALSE
+            claim.operation.carries in _CARRIED and claim.test(head, self.body) is not Ternary.FALSE
             for claim in self.claims
         )
 
@@ -230,7 +229,7 @@ class Subject:
         self.claims = known
         if head is not None and any(claim.pattern.discriminates for claim in known):
             self.claims = tuple(
-                claim for claim in known if claim.pattern.test(head, NOTHING_READ) is not Ternary.FALSE
+                claim for claim in known if claim.test(head, NOTHING_READ) is not Ternary.FALSE
             )
 
     # --- how claims are judged -----------------------------------------------------------------------------
@@ -260,7 +259,7 @@ class Subject:
             while at < len(claims) and claims[at].rank == rank:
                 claim = claims[at]
                 at += 1
-                value = claim.pattern.test(head, self.body)
+                value = claim.test(head, self.body)
                 settled = settled or value is Ternary.TRUE
                 if not wanted(claim.operation):
                     open_others = open_others or value is Ternary.UNKNOWN
@@ -283,7 +282,7 @@ class Subject:
             return None
         open_claim = None
         for claim in self.claims:
-            value = claim.pattern.test(head, self.body)
+            value = claim.test(head, self.body)
             if value is Ternary.TRUE:
                 return claim.operation
             if value is not Ternary.FALSE and open_claim is None:

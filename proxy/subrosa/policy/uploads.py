@@ -86,7 +86,7 @@ def _possible(subject: Subject) -> Iterator[Claim]:
     for claim in subject.claims:
         operation = claim.operation
         if (operation.yields is not None or operation.continues is not None) and (
-            head is None or claim.pattern.test(head, subject.body) is not Ternary.FALSE
+            head is None or claim.test(head, subject.body) is not Ternary.FALSE
         ):
             yield claim
 

@@ -19,6 +19,7 @@ from content_kit import (
     read,
 )
 from subrosa.content.coding import CodingLimits
+from subrosa.content.labels import Doubt
 from subrosa.content.reader import BodyReader, ReaderLimits
 from subrosa.facts.body import BodyFacts, Form, Kind, KindFound, Want
 from subrosa.facts.tags import Tag
@@ -121,6 +122,48 @@ def test_the_fields_of_an_opaque_body_cannot_be_read() -> None:
     facts = read(CLIP, "video/mp4")
     assert facts.form_field("purpose").unreadable is Ambiguity.LABEL_MISMATCH
     assert facts.json_value("purpose").unreadable is Ambiguity.LABEL_MISMATCH
+
+
+@pytest.mark.parametrize(
+    ("label", "body", "form", "json"),
+    [
+        pytest.param(None, CLIP, True, True, id="film without label"),
+        pytest.param("application/octet-stream", CLIP, True, True, id="film under a label that says nothing"),
+        pytest.param("text/plain", b"[10:00] started", True, False, id="text that begins like json"),
+        pytest.param(
+            "text/plain", '{"a": 1}'.encode("utf-16-le"), True, False, id="json in utf-16 without a mark"
+        ),
+        pytest.param(
+            "text/plain", '{"a": 1}'.encode("utf-32-be"), True, False, id="json in utf-32 without a mark"
+        ),
+        pytest.param("text/plain", '[{"a": 1}]'.encode("utf-16"), True, False, id="json in utf-16"),
+        pytest.param("text/plain", '[{"a": 1}]'.encode("utf-32"), True, False, id="json in utf-32"),
+        pytest.param("text/plain", "purpose=x&a=b".encode("utf-16"), False, True, id="a form in utf-16"),
+        pytest.param("multipart/mixed; boundary=b", b"preamble", False, False, id="a label with parts"),
+        pytest.param("text/plain; boundary=b", b"preamble", False, False, id="a label with a boundary"),
+    ],
+)
+def test_what_neither_label_nor_first_octets_show(
+    label: str | None, body: bytes, form: bool, json: bool
+) -> None:
+    facts = read(body, label, doubt=Doubt.ALL)
+    assert facts.form is Form.OPAQUE
+    assert (facts.shows_no("form"), facts.shows_no("json")) == (form, json)
+
+
+@pytest.mark.parametrize(
+    ("doubt", "believed"),
+    [
+        (Doubt.NONE, {"video/mp4", "application/pdf"}),
+        (Doubt.UNLESS_MEDIA, {"video/mp4"}),
+        (Doubt.ALL, set()),
+    ],
+)
+def test_a_label_that_hides_what_is_in_the_body_is_believed_or_not(doubt: Doubt, believed: set[str]) -> None:
+    labels = ("video/mp4", "application/pdf")
+    assert {
+        label for label in labels if read(b'{"a": 1}', label, doubt=doubt).form is Form.OPAQUE
+    } == believed
 
 
 @pytest.mark.parametrize("coding", ENCODERS)

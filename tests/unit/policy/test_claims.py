@@ -5,13 +5,14 @@ from ipaddress import ip_address
 
 import pytest
 
-from subrosa.facts.body import BodyFacts, Form
+from content_kit import read
+from subrosa.facts.body import BodyFacts, Form, Want
 from subrosa.facts.fields import Fields
 from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.paths import Path, Query
 from subrosa.facts.records import ClientFacts, ConnectFacts, RequestHead, TransferFacts
 from subrosa.facts.references import GuardedStores
-from subrosa.facts.ternary import Ternary
+from subrosa.facts.ternary import Ternary, negate
 from subrosa.facts.unreadable import Ambiguity
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.index import Index
@@ -152,6 +153,31 @@ def test_an_absent_field_counts_where_the_catalogue_says_so() -> None:
 
 OPTED = OptOut((FieldMatch("query", "mip_opt_out", frozenset({"true"}), exact=True),), "p.opted-out")
 LISTEN = operation("listen", "/v1/listen", purpose=Purpose.MODEL_IMPROVEMENT, unless=OPTED)
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        pytest.param(b"{}", F, id="no member"),
+        pytest.param(b'{"input": null}', F, id="null, which every API takes for nothing"),
+        pytest.param(b'{"input": "null"}', T, id="the word null"),
+        pytest.param(b'{"input": false}', T, id="false"),
+        pytest.param(b'{"input": {}}', T, id="an empty object"),
+        pytest.param(b'{"input": {"region": "eu"}}', T, id="an object"),
+        pytest.param(b'{"input": []}', T, id="an empty array"),
+        pytest.param(b'{"input": [{"a": 1}]}', T, id="an array"),
+        pytest.param(b'{"output": {"input": 1}}', F, id="a member of another object"),
+        pytest.param(b"\xa1\x65input\xa0", T, id="an empty map of cbor"),
+        pytest.param(b"\xa1\x65input\xf6", F, id="null of cbor"),
+    ],
+)
+def test_a_member_with_an_object_in_it_is_given_and_null_is_not(body: bytes, given: Ternary) -> None:
+    label = "application/cbor" if body[0] & 0x80 else "application/json"
+    facts = read(body, label, want=Want(json=frozenset({"input"})))
+    request = head("/v1/jobs")
+
+    assert FieldMatch("json", "input", frozenset({"*"})).test(request, facts) is given
+    assert FieldMatch("json", "input", absent=True).test(request, facts) is negate(given)
 
 
 @pytest.mark.parametrize(

@@ -92,3 +92,88 @@ def test_an_escaped_slash_hides_no_call_that_is_known_on_any_host(path: str, all
     inspection = inspect(policy(host="*"), request_head(path, host="api.other.example"), b"hello")
 
     assert inspection.verdict.allows is allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        pytest.param("/v1%2Ftune", False, id="the call to who decodes before it routes"),
+        pytest.param("/v1/a%2F..%2Ftune", False, id="the call to who also resolves what it has decoded"),
+        pytest.param("/x/..%2Fv1/tune", False, id="the call where one slash of several parts segments"),
+        pytest.param("/models/arn%3Aaws%3Aacme%3A%3A1%3Amodel%2Fm/stop", True, id="another call with an arn"),
+        pytest.param(
+            "/v1%2Fa%2Fb%2Fc%2Fd", False, id="another call, but with more slashes than are read each way"
+        ),
+        pytest.param("/v1;a=b/chat", False, id="another call, but in doubt for more than its slashes"),
+        pytest.param("/v1/a%252Fb", False, id="another call, but encoded twice"),
+    ],
+)
+def test_on_a_host_that_trains_an_escaped_slash_passes_where_no_reading_is_a_training_call(
+    path: str, allowed: bool
+) -> None:
+    inspection = inspect(policy(), request_head(path), b"hello")
+
+    assert inspection.verdict.allows is allowed
+
+
+def test_a_file_with_many_escaped_slashes_may_be_asked_for_on_a_host_that_trains() -> None:
+    request = request_head("/resolve/refs%2Fpr%2F1/a%2Fb%2Fc", method="GET", lines=())
+
+    assert inspect(policy(), request).verdict.allows
+
+
+BOUND = b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nfine-tune\r\n--b--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("label", "body", "anywhere"),
+    [
+        pytest.param("video/mp4", b"\0\0\0\x18ftypmp42" + b"\0" * 2000, True, id="film"),
+        pytest.param("application/pdf", b"%PDF-1.7", True, id="a document"),
+        pytest.param("", b"PK\3\4" + b"\0" * 40, True, id="an archive without label"),
+        pytest.param("text/csv", b"a,b\n1,2\n", True, id="a table"),
+        pytest.param("text/plain", b"[2026-11-25 10:00] started", True, id="lines that begin like json"),
+        pytest.param(
+            "application/octet-stream", BOUND, False, id="a multipart under a label that says nothing"
+        ),
+        pytest.param("", BOUND, False, id="a multipart without label"),
+        pytest.param("video/mp4", BOUND, False, id="a multipart that says that it is film"),
+        pytest.param("application/pdf", BOUND, False, id="a multipart that says that it is a document"),
+        pytest.param(
+            "multipart/mixed; boundary=b", b"preamble\r\n" + BOUND, False, id="parts in another type"
+        ),
+        pytest.param(
+            "application/pdf; boundary=b", b"preamble\r\n" + BOUND, False, id="a label with a boundary"
+        ),
+        pytest.param("multipart/form-data", b"x", False, id="a multipart without boundary"),
+        pytest.param(
+            "text/plain", b"purpose=fine-tune&x=1", False, id="a form under a label that says nothing"
+        ),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1023, 5000])
+def test_a_body_that_shows_no_form_has_none_on_any_host_but_may_be_one_to_its_own_api(
+    label: str, body: bytes, anywhere: bool, step: int
+) -> None:
+    lines = [("Transfer-Encoding", "chunked"), *([("Content-Type", label)] if label else [])]
+    request = request_head("/v1/files", lines=lines)
+    pieces = [body[at : at + step] for at in range(0, len(body), step)]
+    purpose = operation(
+        "acme.files", "/v1/files", purpose=Purpose.DATASET_UPLOAD, form={"purpose": ["fine-tune"]}
+    )
+
+    assert inspect(policy(operations=[purpose], host="*"), request, *pieces).verdict.allows is anywhere
+    assert not inspect(FILES, request, *pieces).verdict.allows
+
+
+def test_a_recording_for_any_host_waits_for_its_first_octets_only() -> None:
+    lines = [("Transfer-Encoding", "chunked"), ("Content-Type", "video/mp4")]
+    anywhere = policy(
+        operations=[operation("acme.files", "/v1/files", form={"purpose": ["fine-tune"]})], host="*"
+    )
+    inspection = inspect(
+        anywhere, request_head("/v1/files", lines=lines), b"\0\0\0\x18ftyp" + b"\0" * 8000, end=False
+    )
+
+    assert inspection.verdict.allows
+    assert inspection.verdict.stage is Stage.BODY
