@@ -16,7 +16,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 \
 	"$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo "$$candidate"; break; }; \
 	done || true
 
-.PHONY: help setup setup-dev run test lint types contracts rules-test unit live fuzz catalogue demo format lock clean debian
+.PHONY: help setup setup-dev run test lint types contracts rules-test unit live fuzz catalogue dashboards demo format lock clean debian
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -84,6 +84,9 @@ lint: setup-dev ## ruff: rules and format
 
 catalogue: setup-dev ## write rules/CATALOGUE.md anew from the rules
 	@$(BIN)/subrosa catalogue --markdown > rules/CATALOGUE.md
+
+dashboards: setup-dev ## write Grafana's boards, and the table of metrics, anew from grafana/boards
+	@cd grafana && ../$(BIN)/python -m boards
 
 format: setup-dev ## ruff: repair what can be repaired
 	@$(BIN)/ruff check --fix

@@ -72,7 +72,7 @@ def outcome(name: str = "d-1", **changes: Any) -> TransferOutcome:
 def metrics() -> tuple[Metrics, CollectorRegistry]:
     """Metrics of transfers on a registry of their own."""
     registry = CollectorRegistry()
-    return Metrics(registry), registry
+    return Metrics(registry, held_limit=1 << 30), registry
 
 
 class Lines:

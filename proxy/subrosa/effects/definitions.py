@@ -68,6 +68,12 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     Definition("subrosa_held_transfers", "gauge", (), "Transfers held back until their verdict."),
     Definition("subrosa_held_bytes", "gauge", (), "Octets of body held back, in memory and in the spool."),
+    Definition(
+        "subrosa_held_limit_bytes",
+        "gauge",
+        (),
+        "Octets that may be held back; beyond it transfers are refused.",
+    ),
     Definition("subrosa_inflight_transfers", "gauge", (), "Transfers between their head and their end."),
     Definition(
         "subrosa_tunnels", "gauge", (), "Open tunnels, relayed without inspection because policy says so."

@@ -9,9 +9,12 @@ from subrosa.policy.policy import Policy
 
 
 class Metrics:
-    """All metrics of `DEFINITIONS` that are about transfers: each worker counts its own."""
+    """All metrics of `DEFINITIONS` that are about transfers: each worker counts its own.
 
-    def __init__(self, registry: CollectorRegistry, *, words: Words | None = None) -> None:
+    ``held_limit`` is how many octets this process may hold back.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, held_limit: int, words: Words | None = None) -> None:
         self.words = words if words is not None else Words()
         made = Instruments("transfers", registry, self.words)
         self._transfers = made.counters("subrosa_transfers_total")
@@ -27,6 +30,7 @@ class Metrics:
         self._failures = made.counter("subrosa_evidence_failures_total")
         self._held_transfers = made.gauge("subrosa_held_transfers")
         self._held_bytes = made.gauge("subrosa_held_bytes")
+        made.gauge("subrosa_held_limit_bytes").set(held_limit)
         self._inflight = made.gauge("subrosa_inflight_transfers")
         self._tunnels = made.gauge("subrosa_tunnels")
         for cause in self.words.causes:

@@ -87,7 +87,8 @@ class Gateway:
     async def run(self, announce: Callable[[Bound], None]) -> None:
         """State, policy, evidence, listeners, admin port, and only then the announcement."""
         log = logs.configure(sys.stderr, console=self.settings.log_format == "console")
-        self.recorder = Recorder(Metrics(self.registry), log, CLOCK, self.feed.take)
+        counted = Metrics(self.registry, held_limit=self.settings.limits.held_total)
+        self.recorder = Recorder(counted, log, CLOCK, self.feed.take)
         authority = self._open_state()
         self._first_policy()
         async with contextlib.AsyncExitStack() as stack:

@@ -267,7 +267,7 @@ def test_failures_inside_are_there_before_the_first_one_so_that_an_alert_sees_it
 
 def test_causes_are_the_callers_closed_list() -> None:
     registry = CollectorRegistry()
-    made = Metrics(registry, words=Words(causes=frozenset({"mine"})))
+    made = Metrics(registry, held_limit=1 << 30, words=Words(causes=frozenset({"mine"})))
     made.failed_closed("mine")
 
     assert value(registry, "subrosa_fail_closed_total", cause="mine") == 1
