@@ -106,12 +106,13 @@ def sf_string(text: str) -> str:
 
 
 def problem(telling: Telling) -> tuple[Pairs, str]:
-    """RFC 9457, with the `error` member that SDKs of OpenAI's style print."""
+    """RFC 9457, with the `error` that SDKs of OpenAI's style print, and the `message` that others do (msrest)."""
     body = {
         "type": telling.docs,
         "title": telling.title,
         "status": telling.status,
         "detail": telling.message,
+        "message": telling.message,
         "instance": f"urn:uuid:{quote(telling.decision, safe='-')}",
         "reason": telling.reason,
         "rule": telling.rule or None,

@@ -359,6 +359,7 @@ def test_problem_details_have_every_member() -> None:
     assert body["instance"] == f"urn:uuid:{_ID}"
     assert body["error"]["param"] is None
     assert set(body) == {
-        *("type", "title", "status", "detail", "instance", "reason", "rule", "operation"),
+        *("type", "title", "status", "detail", "message", "instance", "reason", "rule", "operation"),
         *("decision", "docs", "error"),
     }
+    assert body["message"] == body["detail"] == body["error"]["message"]
