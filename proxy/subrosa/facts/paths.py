@@ -21,6 +21,8 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TWICE = re.compile(r"%25[0-9A-Fa-f]{2}")
 _DELIMITER = re.compile(r"%(?:2f|5c|3f|23|[01][0-9a-f]|7f)", re.IGNORECASE)
 
+_SLASH = re.compile("%2f", re.IGNORECASE)
+
 _DOUBTS = (
     (re.compile("#"), Ambiguity.BAD_SYNTAX, "holds a fragment"),
     (re.compile(r"\\"), Ambiguity.BAD_SYNTAX, "holds a backslash"),
@@ -50,7 +52,8 @@ class Path:
     ``matching`` is ``segments`` as a lenient server reads them: no trailing slash, no ``;parameters``, no dots or
     blanks at a segment's end. What stands behind ``#`` is in none of them. ``folded`` is ``matching`` without case and
     without compatibility forms.
-    ``ambiguity`` says that servers differ about this path, ``detail`` in which way.
+    ``ambiguity`` says that servers differ about this path, ``detail`` in which way; ``slashes`` that they differ about
+    nothing but its escaped slashes.
     """
 
     segments: tuple[str, ...]
@@ -59,6 +62,7 @@ class Path:
     folded: tuple[str, ...]
     ambiguity: Ambiguity | None = None
     detail: str = ""
+    slashes: bool = False
 
     @classmethod
     def parse(cls, raw: bytes | str) -> "Path":
@@ -99,6 +103,7 @@ def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
     if not text.startswith("/") or _FORBIDDEN.search(text):
         raise UnreadableError(Ambiguity.BAD_SYNTAX, f"path {quoted(raw)} is not in origin form")
     ambiguity, detail = _doubt(text)
+    slashes = ambiguity is Ambiguity.BAD_ENCODING and _doubt(_SLASH.sub("_", text)) == (None, "")
     pieces = [_unescape(piece) for piece in text[1:].partition("#")[0].split("/")]
     resolved: list[str] = []
     before = "/"
@@ -107,10 +112,14 @@ def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
             del resolved[-1:]
         elif piece not in _VANISHING:
             resolved.append(piece)
-        if ambiguity is None and (bad or broken):
-            ambiguity, detail = Ambiguity.BAD_CHARSET, "is not UTF-8"
-        if ambiguity is None and piece == ".." and not before:
-            ambiguity, detail = Ambiguity.CONFLICT, "goes up from an empty segment"
+        if bad or broken:
+            slashes = False
+            if ambiguity is None:
+                ambiguity, detail = Ambiguity.BAD_CHARSET, "is not UTF-8"
+        if piece == ".." and not before:
+            slashes = False
+            if ambiguity is None:
+                ambiguity, detail = Ambiguity.CONFLICT, "goes up from an empty segment"
         before = piece
     ends_open = before in _VANISHING
     segments = (*resolved, "") if ends_open else tuple(resolved)
@@ -122,6 +131,7 @@ def _parse_path(raw: bytes | str, text: str, *, broken: bool) -> Path:
         tuple(unicodedata.normalize("NFKC", piece).casefold() for piece in matching),
         ambiguity,
         f"path {quoted(raw)} {detail}" if ambiguity else "",
+        slashes,
     )
 
 

@@ -33,7 +33,7 @@ def may_train(index: Index, head: RequestHead) -> bool:
         for claim in index.claims(host, head.method, reading)
     ):
         return True
-    plain = readings[-1].ambiguity is None
+    plain = path.slashes and readings[-1].ambiguity is None
     sends = head.has_body or head.upgrade is not None
     return index.trains(host) and not (plain and (path.text.count(_SLASH) <= _MOST or not sends))
 

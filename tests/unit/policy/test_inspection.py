@@ -106,6 +106,9 @@ def test_an_escaped_slash_hides_no_call_that_is_known_on_any_host(path: str, all
         ),
         pytest.param("/v1;a=b/chat", False, id="another call, but in doubt for more than its slashes"),
         pytest.param("/v1/a%252Fb", False, id="another call, but encoded twice"),
+        pytest.param("/v1/a%2Fb%c0%af", False, id="another call, but no utf-8"),
+        pytest.param("/v1/a%2Fb%zz", False, id="another call, but with an escape that is none"),
+        pytest.param("/v1/a%2Fb//../c", False, id="another call, but it goes up from an empty segment"),
     ],
 )
 def test_on_a_host_that_trains_an_escaped_slash_passes_where_no_reading_is_a_training_call(
