@@ -134,11 +134,21 @@ class DestinationSettings(Stated):
     host: HostText
     speaks: Name | None = None
     purpose: Purpose | None = None
+    inspect: Literal["never"] | None = None
+    """Tunnels to it are relayed unread."""
+    protocol: Literal["tls", "any"] = "tls"
+    """What may go through such a tunnel: TLS under the host's own name, or whatever the client speaks."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.speaks is None and self.purpose is None:
-            msg = "say what the host is: `speaks: openai`, or `purpose: storage`"
+        if self.speaks is None and self.purpose is None and self.inspect is None:
+            msg = "say what the host is: `speaks: openai`, `purpose: storage` or `inspect: never`"
+            raise ValueError(msg)
+        if self.speaks is not None and self.inspect is not None:
+            msg = "`inspect: never` reads nothing of what the host `speaks`: leave one of them away"
+            raise ValueError(msg)
+        if self.protocol != "tls" and self.inspect is None:
+            msg = "`protocol` says what goes through a tunnel: it needs `inspect: never`"
             raise ValueError(msg)
         if self.purpose in TRAINING | {Purpose.UNCLASSIFIED}:
             msg = (
@@ -191,6 +201,8 @@ class LimitSettings(Strict):
     head_seconds: Annotated[float, Field(ge=1)] = 10.0
     connect_seconds: Annotated[float, Field(ge=0.1)] = 10.0
     stalled_seconds: Annotated[float, Field(ge=1)] = 1800.0
+    silent_seconds: Annotated[float, Field(ge=1)] = 10.0
+    tunnel_seconds: Annotated[float, Field(ge=1)] = 86400.0
     step_seconds: Annotated[float, Field(ge=1)] = 30.0
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
 
@@ -203,6 +215,9 @@ class Settings(Strict):
     admin_token_file: Path | None = None
     metrics: HostPort | None = None
     state_dir: Path
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    lanes: tuple[Literal["lean", "engine"], ...] = ("lean", "engine")
+    prefer_h2: bool = False
     rules: tuple[Path, ...] = ()
     profile: Profile = Profile.STANDARD
     observe: bool = False
@@ -233,6 +248,13 @@ class Settings(Strict):
             raise ValueError(msg)
         if not self.listeners:
             msg = "`listeners` is empty: give at least one"
+            raise ValueError(msg)
+        if "engine" not in self.lanes:
+            msg = "`lanes` is without `engine`, which takes what no other lane does: write [lean, engine] or [engine]"
+            raise ValueError(msg)
+        tunnels = any(destination.inspect for destination in self.destinations)
+        if tunnels and self.upstream_proxy is not None and self.upstream_proxy.startswith("https:"):
+            msg = "`inspect: never` needs a parent proxy in clear: write `upstream_proxy: http://host:port`"
             raise ValueError(msg)
         return self
 

@@ -91,6 +91,29 @@ def test_all_faults_of_all_layers_are_told_at_once_each_with_its_place() -> None
             id="a host that is not canonical",
         ),
         pytest.param(
+            {"destinations": [{"host": "x.example", "inspect": "sometimes", **STATED}]},
+            "`sometimes`",
+            id="an inspection that is not never",
+        ),
+        pytest.param(
+            {"destinations": [{"host": "x.example", "inspect": "never", "speaks": "openai", **STATED}]},
+            "leave one of them away",
+            id="an API that nobody reads",
+        ),
+        pytest.param(
+            {"destinations": [{"host": "x.example", "purpose": "saas", "protocol": "any", **STATED}]},
+            "needs `inspect: never`",
+            id="a protocol of what is read",
+        ),
+        pytest.param(
+            {
+                "destinations": [{"host": "x.example", "inspect": "never", **STATED}],
+                "upstream_proxy": "https://parent.example",
+            },
+            "needs a parent proxy in clear",
+            id="tunnels through a parent proxy in TLS",
+        ),
+        pytest.param(
             {"destinations": [{"host": "x.example", "purpose": "fine-tuning", **STATED}]},
             "cannot be declared",
             id="a training purpose",

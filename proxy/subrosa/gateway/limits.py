@@ -40,6 +40,8 @@ class Limits:
     """How long a connection with nothing in flight stays open."""
     stalled_seconds: float = 1800.0
     """How long one with something in flight may be silent: some models think for many minutes."""
+    tunnel_seconds: float = 86_400.0
+    """How long a tunnel that nobody reads stays open, whatever goes through it."""
     step_seconds: float = 30.0
     """The longest that any one step of the gateway's own (a hook, a decision, its record) may take."""
     connect_seconds: float = 10.0

@@ -7,6 +7,7 @@ from subrosa.loading.catalogue import Catalogued, CataloguedProvider
 from subrosa.loading.draft import Draft, Entry
 from subrosa.loading.faults import Fault, instead
 from subrosa.loading.forms import ReclassifyForm
+from subrosa.loading.overlap import hosts_meet
 from subrosa.policy.hostmap import HostMap
 from subrosa.policy.languages import GraphqlMatch, SqlMatch
 from subrosa.policy.operations import Operation, RequestPattern
@@ -41,7 +42,25 @@ def declare(draft: Draft) -> Declarations:
             )
             continue
         entries += _spoken(draft, one, where)
+    _check_tunnels(draft, entries)
     return Declarations(by_host, tuple(entries))
+
+
+def _check_tunnels(draft: Draft, spoken: Iterable[Entry]) -> None:
+    """Refuse to leave unread what goes to a host where something trains; a claim on any host knows no host."""
+    training: dict[str, Entry] = {}
+    for entry in (*draft.entries(), *spoken):
+        if entry.host.labels and entry.operation.purpose in TRAINING:
+            training.setdefault(f"{entry.host.text} {entry.operation.id}", entry)
+    for at, one in enumerate(draft.inputs.declared):
+        claims = (entry for entry in training.values() if hosts_meet(one.host, entry.host))
+        found = next(claims, None) if one.tunnel else None
+        if found is not None:
+            message = (
+                f"`{one.host.text}` cannot be left unread: `{found.operation.id}` claims `{found.host.text}`, "
+                "which trains: leave `inspect: never` away, or name the host that does not train"
+            )
+            draft.faults.append(Fault(SETTINGS, 0, 0, f"destinations[{at}].inspect", message))
 
 
 def _spoken(draft: Draft, one: Declared, where: str) -> Iterator[Entry]:

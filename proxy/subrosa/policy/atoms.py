@@ -76,9 +76,13 @@ def _reference(subject: Subject, values: tuple[str, ...]) -> Ternary:
     return disjunction(asks[value]() for value in values)
 
 
-def _host(subject: Subject, values: tuple[str, ...]) -> bool:
-    head = subject.facts.head
-    return head is not None and any(HostPattern.parse(value).covers(head.authority.host) for value in values)
+def _host(subject: Subject, values: tuple[str, ...]) -> Ternary:
+    """The head's host; where no head will ever be read, the one that the tunnel leads to."""
+    head, target = subject.facts.head, subject.facts.connect.target
+    authority = head.authority if head is not None else target
+    if authority is None:
+        return Ternary.UNKNOWN
+    return truth(any(HostPattern.parse(value).covers(authority.host) for value in values))
 
 
 def _path(subject: Subject, values: tuple[str, ...]) -> bool:
@@ -160,7 +164,7 @@ ATOMS: dict[str, AtomKind] = {
     "provider": AtomKind(Stage.HEAD, _claimed(lambda op: op.provider), "the operation's provider"),
     "operation": AtomKind(Stage.HEAD, _claimed(lambda op: op.id), "the operation's id"),
     "source": AtomKind(Stage.CONNECT, _source, "the source's name"),
-    "host": AtomKind(Stage.HEAD, _head(_host), "the destination's host", parse=HostPattern.parse),
+    "host": AtomKind(Stage.HEAD, _host, "the destination's host", parse=HostPattern.parse),
     "path": AtomKind(Stage.HEAD, _head(_path), "the request's path", parse=segments_of),
     "method": AtomKind(Stage.HEAD, _head(_method), "the request's method"),
 }

@@ -59,6 +59,12 @@ def decide(policy: Policy, subject: Subject, stage: Stage, told: Stage | None = 
     return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
 
 
+def decide_tunnel(policy: Policy, subject: Subject, stage: Stage, host: Host) -> Verdict | None:
+    """The block that holds of a tunnel whatever goes through it: what rules say of host and source alone."""
+    subject.answers.clear()
+    return _blocks(policy, policy.blocks.on(host), stage, subject)[0]
+
+
 def _blocks(
     policy: Policy, rules: Iterable[Rule], stage: Stage, subject: Subject
 ) -> tuple[Verdict | None, bool]:

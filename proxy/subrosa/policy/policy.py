@@ -39,11 +39,15 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """A destination that the settings declare: an API spoken there, or a purpose, with who says so and why."""
+    """A destination that the settings declare: an API spoken there, a purpose, or that nobody reads what goes there.
+
+    ``tunnel`` is what may go through a tunnel that is relayed unread, ``tls`` or ``any``; empty where all is read.
+    """
 
     host: HostPattern
     speaks: str = ""
     purpose: str = ""
+    tunnel: str = ""
     owner: str = ""
     why: str = ""
     expires: str = ""
@@ -114,6 +118,11 @@ class Policy:
         rules = (*self.blocks.everywhere, *self.allows.everywhere, *self.defaults.everywhere)
         others = (rule.when for rule in rules if rule.family != "pledge")
         object.__setattr__(self, "needs_shape", asks(others, "shape"))
+
+    def tunnel(self, host: Host) -> Declared | None:
+        """The declaration by which tunnels to a host are relayed unread; that of the most specific pattern."""
+        found = [one for one in self.declared.get(host) if one.tunnel]
+        return max(found, key=lambda one: (one.host.rank, len(one.host.labels)), default=None)
 
     def operation(self, name: str) -> Operation | None:
         """The operation of this id, or None where the catalogue has none."""

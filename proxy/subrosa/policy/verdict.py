@@ -19,6 +19,7 @@ class Reason(StrEnum):
 
     NO_VERDICT = "no-verdict"
     ALLOWED = "allowed"
+    TUNNEL = "tunnel"
     TRAINING_DESTINATION = "training-destination"
     TRAINING_TAG = "training-tag"
     TRAINING_REFERENCE = "training-reference"
@@ -53,6 +54,9 @@ class ReasonText:
 REASONS: dict[Reason, ReasonText] = {
     Reason.NO_VERDICT: ReasonText(403, "no verdict was reached, so the transfer is refused"),
     Reason.ALLOWED: ReasonText(200, "allowed"),
+    Reason.TUNNEL: ReasonText(
+        200, "relayed unread, because the settings say `inspect: never` of the destination"
+    ),
     Reason.TRAINING_DESTINATION: ReasonText(403, "meeting content may not be sent to model training"),
     Reason.TRAINING_TAG: ReasonText(403, "meeting content tagged for model training may not leave"),
     Reason.TRAINING_REFERENCE: ReasonText(403, "a training call may not name guarded meeting recordings"),

@@ -166,6 +166,7 @@ def _declared(settings: Settings, today: date) -> Iterator[Declared]:
                 owner=one.owner,
                 why=one.why,
                 expires=one.expires.isoformat(),
+                tunnel=one.protocol if one.inspect is not None else "",
             )
 
 

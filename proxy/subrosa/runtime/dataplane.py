@@ -162,6 +162,7 @@ def _limits(one: LimitSettings) -> Limits:
         step_seconds=one.step_seconds,
     )
 
+        tunnel_seconds=one.tunnel_seconds,
 
 def _text(file: Path, what: str) -> str:
     try:

@@ -221,6 +221,39 @@ def test_settings_that_name_what_nobody_knows_are_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("host", ["api.acme.example", "*.acme.example", "*"])
+def test_where_something_trains_nothing_is_left_unread(host: str) -> None:
+    declared = (
+        Declared(host=HostPattern.parse("pinned.example"), tunnel="tls"),
+        Declared(host=HostPattern.parse(host), tunnel="tls"),
+    )
+
+    with pytest.raises(RuleErrors) as raised:
+        load(inputs(declared=declared), 1)
+
+    assert [fault.where for fault in raised.value.faults] == ["destinations[1].inspect"]
+    assert f"`{host}` cannot be left unread: `acme." in str(raised.value)
+
+
+def test_what_the_settings_let_speak_a_training_api_is_not_left_unread() -> None:
+    declared = (
+        Declared(host=HostPattern.parse("*.corp.example"), speaks="acme"),
+        Declared(host=HostPattern.parse("llm.corp.example"), tunnel="any"),
+    )
+
+    with pytest.raises(RuleErrors, match=r"destinations\[1\]\.inspect: .* claims `\*\.corp\.example`"):
+        load(inputs(declared=declared), 1)
+
+
+def test_a_tunnel_of_the_settings_is_one_of_the_policy() -> None:
+    one = Declared(host=HostPattern.parse("*.pinned.example"), tunnel="tls")
+    policy = load(inputs(declared=(one,)), 1).policy
+
+    assert policy.tunnel(Host.parse("a.pinned.example")) is one
+    assert policy.tunnel(Host.parse("pinned.example")) is None
+    assert policy.digest != good().digest
+
+
 def test_a_fact_is_asserted_in_the_way_it_is_asked(tmp_path: Path) -> None:
     rules = copied(tmp_path)
     with (rules / "destinations" / "acme.yaml").open("a") as file:
