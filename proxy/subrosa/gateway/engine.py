@@ -164,7 +164,8 @@ def _top_layer(context: Context, session: Session) -> layer.Layer:
     kind = session.listener.kind
     known = session.target or session.original
     if known is not None:
-        context.server.address = (known.host.name, known.port)
+        host = known.host
+        context.server.address = (str(host.address) if host.address is not None else host.name, known.port)
     if session.tunnelled or session.tls is not None:
         return layer.NextLayer(context)
     if kind == SOCKS5:

@@ -163,10 +163,10 @@ def _declared(settings: Settings, today: date) -> Iterator[Declared]:
                 host=HostPattern.parse(one.host),
                 speaks=one.speaks or "",
                 purpose=one.purpose.value if one.purpose is not None else "",
+                tunnel=one.protocol if one.inspect is not None else "",
                 owner=one.owner,
                 why=one.why,
                 expires=one.expires.isoformat(),
-                tunnel=one.protocol if one.inspect is not None else "",
             )
 
 

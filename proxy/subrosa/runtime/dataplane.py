@@ -159,10 +159,10 @@ def _limits(one: LimitSettings) -> Limits:
         idle_seconds=one.idle_seconds,
         connect_seconds=one.connect_seconds,
         stalled_seconds=one.stalled_seconds,
+        tunnel_seconds=one.tunnel_seconds,
         step_seconds=one.step_seconds,
     )
 
-        tunnel_seconds=one.tunnel_seconds,
 
 def _text(file: Path, what: str) -> str:
     try:
