@@ -46,21 +46,21 @@ class LengthBody:
     """So many octets."""
 
     def __init__(self, length: int) -> None:
-        self._left = length
+        self.left = length
 
     def take(self, buffer: bytearray) -> bytes | End | None:
         """The next piece."""
-        if not self._left:
+        if not self.left:
             return End()
-        data = bytes(memoryview(buffer)[: self._left])
+        data = bytes(memoryview(buffer)[: self.left])
         del buffer[: len(data)]
-        self._left -= len(data)
+        self.left -= len(data)
         return data or None
 
     def close(self) -> End:
         """The peer closed; raises FramingError where octets are missing."""
-        if self._left:
-            raise FramingError(f"the body lacks {self._left} octets of its length")
+        if self.left:
+            raise FramingError(f"the body lacks {self.left} octets of its length")
         return End()
 
 
@@ -82,17 +82,17 @@ class ChunkedBody:
     """RFC 9112 7.1: hexadecimal sizes, CRLF alone, extensions read over, one trailer section."""
 
     def __init__(self) -> None:
-        self._left = 0
+        self.left = 0
         self._inside = False
         self._trailing = False
 
     def take(self, buffer: bytearray) -> bytes | End | None:
         """The next piece; raises FramingError."""
         while not self._trailing:
-            if self._left:
-                data = bytes(memoryview(buffer)[: self._left])
+            if self.left:
+                data = bytes(memoryview(buffer)[: self.left])
                 del buffer[: len(data)]
-                self._left -= len(data)
+                self.left -= len(data)
                 return data or None
             if self._inside and not self._end_of_chunk(buffer):
                 return None
@@ -125,9 +125,9 @@ class ChunkedBody:
         if match is None:
             raise FramingError("a chunk size is no hexadecimal number")
         del buffer[: at + 1]
-        self._left = int(match[1], 16)
-        self._inside = self._left > 0
-        self._trailing = self._left == 0
+        self.left = int(match[1], 16)
+        self._inside = self.left > 0
+        self._trailing = self.left == 0
         return True
 
     def _trailers(self, buffer: bytearray) -> End | None:

@@ -4,7 +4,6 @@ mitmproxy's own choice relays what it does not know as raw TCP, and takes a Clie
 something it does not know.
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import override
@@ -15,12 +14,10 @@ from mitmproxy.proxy.layers.tls import ClientTLSLayer, parse_client_hello
 
 from subrosa.gateway.layers import HeldLayer
 from subrosa.gateway.listener import EXPLICIT, REVERSE
+from subrosa.gateway.looks import begins_request
 from subrosa.gateway.session import Session
 
 _HANDSHAKE, _MAJOR, _NEWEST = 0x16, 3, 4
-_METHOD = re.compile(rb"(?:\r\n){0,4}[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}( ?)")
-_PREFACE = b"PRI "
-"""How HTTP/2 begins where it is known beforehand; no method of HTTP/1.1 is called so (RFC 9113 3.4)."""
 
 
 class Looks(Enum):
@@ -38,17 +35,10 @@ def looks_like(data: bytes, limit: int) -> Looks:
         return Looks.MORE
     if data[0] == _HANDSHAKE:
         return _hello(data, limit)
-    if data.startswith(_PREFACE[: len(data)]):
-        return Looks.NEITHER if len(data) >= len(_PREFACE) else Looks.MORE
-    match = _METHOD.match(data)
-    if match is not None and match[1]:
-        return Looks.HTTP
-    if (match is not None and match.end() == len(data)) or data in _BLANK:
-        return Looks.MORE
-    return Looks.NEITHER
+    return _IN_CLEAR[begins_request(data)]
 
 
-_BLANK = tuple((b"\r\n" * 4)[:size] for size in range(1, 9))
+_IN_CLEAR = {True: Looks.HTTP, False: Looks.NEITHER, None: Looks.MORE}
 
 
 def _hello(data: bytes, limit: int) -> Looks:

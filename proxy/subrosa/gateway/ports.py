@@ -15,11 +15,11 @@ __all__ = ["EvidenceError", "Ports", "Recorder", "TransferOutcome"]
 class Recorder(Protocol):
     """Counts, logs and keeps decisions; one decision a transfer, at most one outcome after it."""
 
-    async def decided(self, decision: Decision, seconds: float) -> None:
-        """Record a decision; returns when it is durable, where it must be.
+    def decided(self, decision: Decision, seconds: float) -> Awaitable[None] | None:
+        """Record a decision; gives what to await until it is durable, None where nothing is waited for.
 
         Raises:
-            EvidenceError: when it could not be made durable; the caller refuses the transfer.
+            EvidenceError: when it could not be made durable, here or where it is awaited; the caller refuses.
         """
 
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:

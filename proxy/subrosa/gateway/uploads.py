@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from subrosa.facts.fields import Fields
 from subrosa.facts.records import RequestHead
-from subrosa.facts.sessions import SessionFacts, SessionsError
+from subrosa.facts.sessions import SessionKey, SessionsError
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.judging import FailedError, Shared
@@ -24,19 +24,18 @@ log = logging.getLogger("subrosa.gateway")
 _SUCCESS = range(200, 300)
 
 
-async def recalled(ports: Ports, inspection: Inspection, head: RequestHead) -> SessionFacts | None:
-    """What the opening of the upload said that a head goes on with.
+def named(inspection: Inspection, head: RequestHead) -> tuple[SessionKey, ...] | None:
+    """The uploads that a head may go on with; None where it has to do with none, and nothing need be recalled.
 
     Raises:
-        SessionsError: when it matters and cannot be told.
+        SessionsError: for more of them than a request can mean.
     """
     try:
-        keys = inspection.names(head)
+        return inspection.names(head)
     except SessionsError:
         raise
     except Exception as fault:
         raise FailedError("inspection") from fault
-    return None if keys is None else await ports.recall(keys)
 
 
 def opens(inspection: Inspection | None, status: int) -> bool:

@@ -1,0 +1,252 @@
+"""How a transfer is judged and its decision recorded, once; whatever fails on the way refuses it, with a cause.
+
+Knows no mitmproxy. Each step exists as far as it goes without waiting, for lanes in which nothing may cost more than
+that, and as a coroutine.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+from subrosa.facts.head import HeadError, RawHead
+from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
+from subrosa.facts.sessions import SessionFacts, SessionKey
+from subrosa.facts.stage import Stage
+from subrosa.gateway.judging import FailedError, Heard, Identify, Shared, failure
+from subrosa.gateway.ports import TransferOutcome
+from subrosa.gateway.uploads import named
+from subrosa.policy.decision import Decision, decision_of
+from subrosa.policy.guards import head_refusal
+from subrosa.policy.inspection import Inspection
+from subrosa.policy.verdict import Outcome, Reason, Verdict, refusal
+
+type Rest = Coroutine[None, None, None]
+"""What is left of a step that has to wait."""
+
+
+class Judged:
+    """The half of a transfer that is judged; `Transfer` is the half that holds, tells and ends."""
+
+    def __init__(self, shared: Shared, transport: str) -> None:
+        self.shared = shared
+        self.transport = transport
+        self.id = shared.ports.new_id()
+        self.verdict = Verdict(outcome=Outcome.UNDECIDED)
+        self.admitted = False
+        self.head: RequestHead | None = None
+        self.decision: Decision | None = None
+        self._inspection: Inspection | None = None
+        self._raw: RawHead | None = None
+        self._recording = False
+        self._outcome: TransferOutcome | None = None
+        self._hashed = 0
+        self._thinking = 0.0
+
+    # --- judging -------------------------------------------------------------------------------------------
+
+    async def open(self, heard: Heard, identify: Identify) -> None:
+        """Judge the head, and record the decision where that is one. Never raises but for cancellation."""
+        self._raw = heard.raw
+        await self._guarded(lambda: self._open(heard, identify))
+
+    def open_now(self, heard: Heard, connect: ConnectFacts) -> Rest | None:
+        """What `open` does, as far as it goes without waiting; what to await for the rest, None where that is all."""
+        self._raw = heard.raw
+        return self._at_once(lambda: self._begin_now(heard, connect))
+
+    async def refuse(self, verdict: Verdict, identify: Identify, tls: TlsFacts | None = None) -> None:
+        """Refuse without a head to judge, and record that. Never raises but for cancellation."""
+        await self._guarded(lambda: self._open(Heard(refused=verdict, tls=tls), identify))
+
+    async def admit(self, identify: Identify) -> None:
+        """Whether this client may open a tunnel; only a refusal is recorded. Never raises but for cancellation."""
+        await self._guarded(lambda: self._admit(identify))
+
+    async def settle(self) -> None:
+        """Record what was decided since; an undecided verdict stays so. Never raises but for cancellation."""
+        if self.verdict.decided:
+            await self._guarded(self._record)
+
+    def settle_now(self) -> Rest | None:
+        """What `settle` does, as far as it goes without waiting; as `open_now`."""
+        return self._at_once(self._record_now) if self.verdict.decided else None
+
+    def fail(self, cause: str, reason: Reason = Reason.ENGINE) -> None:
+        """Refuse because something inside failed, and count it."""
+        self.shared.ports.recorder.failed_closed(cause)
+        rule = "guard.engine" if reason is Reason.ENGINE else f"guard.{reason.value}"
+        self.admitted = False
+        self._refuse(refusal(reason, rule, self._stage()))
+
+    # --- steps ---------------------------------------------------------------------------------------------
+
+    async def _open(self, heard: Heard, identify: Identify) -> None:
+        connect, wrong = await identify()
+        rest = self._begin_now(heard, connect, wrong=wrong)
+        if rest is not None:
+            await rest
+
+    def _begin_now(self, heard: Heard, connect: ConnectFacts, *, wrong: bool = False) -> Rest | None:
+        if self._begin(heard.tls, connect, wrong=wrong) and not self.verdict.decided:
+            if heard.refused is not None:
+                self._refuse(heard.refused)
+            else:
+                rest = self._judge(heard.raw, heard.fault)
+                if rest is not None:
+                    return rest
+        return self._record_now() if self.verdict.decided else None
+
+    async def _admit(self, identify: Identify) -> None:
+        policy = self.shared.ports.policy()
+        connect, wrong = await identify()
+        if not wrong and (policy is None or not policy.sources.must_authenticate(connect.client)):
+            # a lock-down or a missing policy is told inside, where clients can read it
+            self.admitted = True
+            return
+        if self._begin(None, connect, wrong=wrong):
+            await self._record()
+
+    def _begin(self, tls: TlsFacts | None, connect: ConnectFacts, *, wrong: bool) -> bool:
+        """Whether there is a policy to judge by."""
+        ports = self.shared.ports
+        policy = ports.policy()
+        if policy is None:
+            ports.recorder.failed_closed("no-policy")
+            self.verdict = refusal(Reason.NO_POLICY, "guard.no-policy", Stage.CONNECT)
+            return False
+        self._inspection = self._caused(
+            "inspection", lambda: self.shared.parts.inspection(policy, connect, tls)
+        )
+        if ports.lockdown():
+            self._refuse(refusal(Reason.LOCKDOWN, "guard.lockdown", Stage.CONNECT))
+        elif wrong or policy.sources.must_authenticate(connect.client):
+            detail = "user or password is wrong" if wrong else ""
+            self._refuse(refusal(Reason.AUTHENTICATION, "guard.authentication", Stage.CONNECT, detail))
+        return True
+
+    def _judge(self, raw: RawHead | None, fault: HeadError | None) -> Rest | None:
+        """Judge a head; gives what to await where an upload that it goes on with must be looked up first."""
+        if fault is None and raw is not None:
+            try:
+                self.head = self.shared.parts.check_head(raw, self.shared.limits.head)
+            except HeadError as found:
+                fault = found
+        if fault is not None:
+            self._refuse(head_refusal(fault))
+        elif self.head is not None and self._inspection is not None:
+            keys = named(self._inspection, self.head)
+            if keys is not None:
+                return self._recall(self.head, keys)
+            self._judge_head(self.head, None)
+        return None
+
+    async def _recall(self, head: RequestHead, keys: Sequence[SessionKey]) -> None:
+        self._judge_head(head, await self.shared.ports.recall(keys))
+        if self.verdict.decided:
+            await self._record()
+
+    def _judge_head(self, head: RequestHead, opened: SessionFacts | None) -> None:
+        self._caused("inspection", lambda: self._think(lambda inspection: inspection.head(head, opened)))
+
+    def _step(self, step: Callable[[Inspection], Verdict]) -> None:
+        """One synchronous step of the inspection, unless it is over."""
+        if self.verdict.decided:
+            return
+        try:
+            self._think(step)
+        except Exception:  # noqa: BLE001 - whatever an inspection raises, the transfer is refused
+            self.fail("inspection")
+
+    def _think(self, step: Callable[[Inspection], Verdict]) -> None:
+        if self._inspection is None:
+            raise FailedError("inspection")
+        begun = self.shared.clock()
+        self.verdict = step(self._inspection)
+        self._thinking += self.shared.clock() - begun
+
+    def _refuse(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        if self._inspection is not None and not self._recording:
+            self._inspection.refuse(verdict)
+
+    async def _record(self) -> None:
+        """Record the decision, once; an allow that cannot be recorded is none."""
+        rest = self._record_now()
+        if rest is not None:
+            await rest
+
+    def _record_now(self) -> Rest | None:
+        if self._recording or self._inspection is None:
+            return None
+        self._recording = True
+        self._inspection.verdict = self.verdict
+        decision = decision_of(self._inspection, self.id, self.transport)
+        try:
+            kept = self.shared.ports.recorder.decided(decision, self._thinking)
+        except Exception as fault:  # noqa: BLE001 - whatever a recorder raises, nothing was recorded
+            self._unrecorded(fault)
+            return None
+        if kept is not None:
+            return self._recorded_later(decision, kept)
+        self._recorded(decision)
+        return None
+
+    async def _recorded_later(self, decision: Decision, kept: Awaitable[None]) -> None:
+        try:
+            await kept
+        except Exception as fault:  # noqa: BLE001 - as above
+            self._unrecorded(fault)
+        else:
+            self._recorded(decision)
+
+    def _recorded(self, decision: Decision) -> None:
+        self.decision = decision
+        if self._outcome is not None:
+            self.shared.ports.recorder.ended(decision, self._outcome)
+
+    def _unrecorded(self, fault: Exception) -> None:
+        if self.verdict.allows:
+            raise FailedError("evidence") from fault
+        self.shared.ports.recorder.failed_closed("evidence")
+
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run a step within its time; whatever it raises refuses, and the refusal is recorded if it can be."""
+        try:
+            async with asyncio.timeout(self.shared.limits.step_seconds):
+                await step()
+        except asyncio.CancelledError:
+            self.fail("timeout")
+            raise
+        except Exception as fault:  # noqa: BLE001 - this is the place where a failure becomes a refusal
+            cause, reason = failure(fault)
+            self.fail(cause, reason)
+            if cause != "evidence":
+                await self._try_to_record()
+
+    def _at_once(self, step: Callable[[], Rest | None]) -> Rest | None:
+        """`_guarded`, for a step that may not have to wait; what it has to wait for is guarded too."""
+        try:
+            rest = step()
+        except Exception as fault:  # noqa: BLE001 - as below
+            cause, reason = failure(fault)
+            self.fail(cause, reason)
+            return None if cause == "evidence" else self._try_to_record()
+        return None if rest is None else self._guarded(lambda: rest)
+
+    async def _try_to_record(self) -> None:
+        try:
+            async with asyncio.timeout(self.shared.limits.step_seconds):
+                await self._record()
+        except Exception:  # noqa: BLE001 - it is refused already; only the count is left
+            self.shared.ports.recorder.failed_closed("evidence")
+
+    @staticmethod
+    def _caused[T](cause: str, step: Callable[[], T]) -> T:
+        try:
+            return step()
+        except Exception as fault:
+            raise FailedError(cause) from fault
+
+    def _stage(self) -> Stage:
+        if self.head is None:
+            return Stage.CONNECT
+        return Stage.BODY if self._hashed else Stage.HEAD
