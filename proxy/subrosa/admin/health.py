@@ -60,8 +60,11 @@ class Condition:
     evidence_fault: str = "no evidence store is open"
     listeners: int = 0
     listeners_wanted: int = 1
+    workers: int = 0
+    workers_wanted: int = 1
     lockdown: bool = False
     enforcing: bool = False
+    stopping: bool = False
 
 
 def assess(condition: Condition) -> Health:
@@ -72,6 +75,8 @@ def assess(condition: Condition) -> Health:
             _reload(condition.reload_fault),
             _evidence(condition.evidence_fault),
             _listeners(condition.listeners, condition.listeners_wanted),
+            _workers(condition.workers, condition.workers_wanted),
+            _stopping(stopping=condition.stopping),
             _lockdown(on=condition.lockdown),
             _enforcing(condition),
         )
@@ -107,6 +112,19 @@ def _listeners(up: int, wanted: int) -> Check:
     if up >= wanted > 0:
         return Check("listeners", State.OK)
     return Check("listeners", State.FAIL, f"{up} of {wanted} listeners accept connections")
+
+
+def _workers(up: int, wanted: int) -> Check:
+    if up >= wanted > 0:
+        return Check("workers", State.OK)
+    state = State.WARN if up > 0 else State.FAIL
+    return Check("workers", state, f"{up} of {wanted} workers serve")
+
+
+def _stopping(*, stopping: bool) -> Check:
+    if not stopping:
+        return Check("stopping", State.OK)
+    return Check("stopping", State.FAIL, "asked to stop: what is in flight may end, no more is taken")
 
 
 def _lockdown(*, on: bool) -> Check:

@@ -31,6 +31,17 @@ def run(
             "--metrics", help="A read-only metrics listener, no token.", metavar="H:P", show_default=False
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=256,
+            help="Processes that serve side by side.",
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
     state_dir: Annotated[
         Path | None, typer.Option("--state-dir", help="CA, evidence, spool.", metavar="D", show_default=False)
     ] = None,
@@ -69,6 +80,7 @@ def run(
         "listeners": listeners(listen, mode or []) or None,
         "admin": admin,
         "metrics": metrics,
+        "workers": workers,
         "state_dir": state_dir,
         "rules": rules,
         "profile": profile,

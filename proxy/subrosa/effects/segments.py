@@ -46,7 +46,10 @@ class Disk:
 
 
 class Segments:
-    """Appends batches of lines; used by one thread. Each segment opens with a record of its own."""
+    """Appends batches of lines; used by one thread. Each segment opens with a record of its own.
+
+    ``writer`` names one of several processes that write into the directory; it stands in names and opening records.
+    """
 
     def __init__(
         self,
@@ -55,11 +58,13 @@ class Segments:
         *,
         segment_bytes: int = SEGMENT_BYTES,
         disk: Disk | None = None,
+        writer: str = "",
     ) -> None:
         self._directory = directory
         self._clock = clock
         self._limit = segment_bytes
         self._disk = disk if disk is not None else Disk()
+        self._writer = writer
         self._descriptor = -1
         self._path = directory
         self._size = 0
@@ -143,9 +148,13 @@ class Segments:
         self._day, self._size, self._sequence, self._last = _day(now), 0, 0, (0, 0, 0)
         try:
             self._disk.sync_directory(self._directory)
-            first = encode(
-                {"record": "segment", "time": timestamp(now), "pid": os.getpid(), "number": self._number}
-            )
+            opening: Record = {
+                "record": "segment",
+                "time": timestamp(now),
+                "pid": os.getpid(),
+                "number": self._number,
+            }
+            first = encode({**opening, "writer": self._writer} if self._writer else opening)
             octets = self._numbered([first])
             self._put(octets, sync=True)
         except OSError:
@@ -155,8 +164,9 @@ class Segments:
 
     def _create(self, now: float) -> int:
         start = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+        name = f"{start}-{self._writer}-{os.getpid()}" if self._writer else f"{start}-{os.getpid()}"
         for _ in range(_MOST_NAMES):
-            self._path = self._directory / f"{start}-{os.getpid()}-{self._number + 1}.jsonl"
+            self._path = self._directory / f"{name}-{self._number + 1}.jsonl"
             try:
                 descriptor = self._disk.create(self._path)
             except FileExistsError:

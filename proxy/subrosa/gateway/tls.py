@@ -22,6 +22,11 @@ from subrosa.policy.hostmap import HostPattern
 HTTP1, HTTP2 = b"http/1.1", b"h2"
 
 
+def make_ready(ca_dir: Path) -> None:
+    """Write what mitmproxy writes at its start, so that several processes may start in this folder at once."""
+    certs.CertStore.load_dhparam(ca_dir / "mitmproxy-dhparam.pem")
+
+
 class GatewayTls(TlsConfig):
     """mitmproxy's addon for TLS, with contexts of our own; its certificate store stays.
 

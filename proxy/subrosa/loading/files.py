@@ -90,6 +90,16 @@ def sample_places(builtin: Path, extra: tuple[Path, ...]) -> tuple[Path, ...]:
     )
 
 
+def copy_rules(builtin: Path, extra: tuple[Path, ...], into: Path) -> None:
+    """Copy all but the tests, so that they can be loaded again as they are now: into ``0``, ``1`` … below ``into``."""
+    for at in range(1 + len(extra)):
+        (into / str(at)).mkdir(mode=0o700, parents=True)
+    for file in read_rules(builtin, extra, []):
+        if not file.tests:
+            (into / file.name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (into / file.name).write_bytes(file.octets)
+
+
 def write_text(directory: Path, texts: dict[str, str]) -> None:
     """Write generated files into a directory, and make it where it is missing."""
     directory.mkdir(parents=True, exist_ok=True)

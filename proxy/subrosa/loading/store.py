@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from watchfiles import awatch
@@ -28,6 +28,15 @@ class ReloadResult:
     faults: tuple[Fault, ...] = ()
 
 
+type Agree = Callable[[PolicyInputs, Loaded], Sequence[Fault]]
+"""Asked before a new policy is put in force, in the reloading thread; each fault that it gives keeps the old one."""
+
+
+def agreed(_inputs: PolicyInputs, _loaded: Loaded) -> Sequence[Fault]:
+    """Nobody has to be asked."""
+    return ()
+
+
 def _ignore_policy(_policy: Policy) -> None:
     """Nobody wants to know."""
 
@@ -40,7 +49,8 @@ class Store:
     """Holds the policy in force; any thread may read it, one reload runs at a time.
 
     ``inputs`` is asked anew for every reload. ``on_swap`` hears of each new policy after it is in force,
-    ``on_result`` of each reload, the failed ones too; both are called in the reloading thread.
+    ``on_result`` of each reload, the failed ones too; both are called in the reloading thread. ``agree`` is asked
+    before a policy with other content than the one in force is put in its place.
     """
 
     def __init__(
@@ -48,10 +58,12 @@ class Store:
         inputs: Callable[[], PolicyInputs],
         on_swap: Callable[[Policy], None] = _ignore_policy,
         on_result: Callable[[ReloadResult], None] = _ignore_result,
+        agree: Agree = agreed,
     ) -> None:
         self._inputs = inputs
         self._on_swap = on_swap
         self._on_result = on_result
+        self._agree = agree
         self._lock = threading.Lock()
         self._loaded: Loaded | None = None
         self._seen: tuple[str, frozenset[tuple[str, int, int, int]]] = ("", frozenset())
@@ -79,31 +91,18 @@ class Store:
         """Why the policy is stale, one fault a line; empty when it is not."""
         return self._fault or self._watch_fault
 
-    def prepare(self) -> Loaded:
-        """Build the next policy without putting it in force: the first of the two phases of a swap.
-
-        Raises:
-            RuleErrors: with every fault.
-        """
-        with self._lock:
-            return self._build()
-
-    def commit(self, loaded: Loaded) -> ReloadResult:
-        """Put a prepared policy in force; one whose content is in force already changes nothing."""
-        with self._lock:
-            return self._commit(loaded)
-
     def reload(self) -> ReloadResult:
         """Build and put in force what the files say now; on any fault the policy stays what it is."""
         with self._lock:
             try:
-                loaded = self._build()
+                inputs, loaded = self._build()
+                faults = () if self._in_force(loaded) else tuple(self._agree(inputs, loaded))
             except RuleErrors as errors:
                 return self._keep(errors.faults)
             except Exception as error:  # noqa: BLE001 - whatever a load raises, the last good policy stays in force
                 fault = Fault("rules", 0, 0, "", f"loading failed: {type(error).__name__}: {error}")
                 return self._keep((fault,))
-            return self._commit(loaded)
+            return self._keep(faults) if faults else self._commit(loaded)
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Reload when files change, and when a day begins; until ``stop`` is set."""
@@ -136,15 +135,18 @@ class Store:
         inputs = self._inputs()
         return (inputs.today, fingerprint(inputs.builtin, inputs.extra)) != self._seen
 
-    def _build(self) -> Loaded:
+    def _build(self) -> tuple[PolicyInputs, Loaded]:
         inputs = self._inputs()
         self._seen = (inputs.today, fingerprint(inputs.builtin, inputs.extra))
-        return load(inputs, 1 if self._loaded is None else self._loaded.policy.generation + 1)
+        return inputs, load(inputs, 1 if self._loaded is None else self._loaded.policy.generation + 1)
+
+    def _in_force(self, loaded: Loaded) -> bool:
+        return self._loaded is not None and self._loaded.policy.digest == loaded.policy.digest
 
     def _commit(self, loaded: Loaded) -> ReloadResult:
         before = self._loaded
         self._fault = ""
-        if before is not None and before.policy.digest == loaded.policy.digest:
+        if before is not None and self._in_force(loaded):
             loaded = Loaded(before.policy, loaded.warnings, loaded.files)
         self._loaded = loaded
         if before is None or loaded.policy is not before.policy:

@@ -117,13 +117,16 @@ def _why(fault: OSError) -> str:
 # --- policy --------------------------------------------------------------------------------------------------
 
 
-def policy_inputs(settings: Settings) -> PolicyInputs:
+def policy_inputs(settings: Settings, today: date | None = None) -> PolicyInputs:
     """What `loading` needs of the settings; statements that have expired are left out.
+
+    ``today`` is the day to judge that by, where it is not this one.
 
     Raises:
         StartError: for a guarded store that names none.
     """
-    today = datetime.now(UTC).date()  # noqa: TID251 - statements end on a day
+    if today is None:
+        today = datetime.now(UTC).date()  # noqa: TID251 - statements end on a day
     return PolicyInputs(
         builtin=BUILTIN_RULES,
         extra=settings.rules,

@@ -75,7 +75,7 @@ def egress_of(settings: Settings, own: Callable[[], set[tuple[str, int]]]) -> Eg
 
 
 def engine_settings(settings: Settings, authority: CaPaths) -> EngineSettings:
-    """What the engine is told.
+    """What the engine of each worker is told; of the bounds of the whole gateway it has its share.
 
     Raises:
         StartError: for every certificate file that is of no use.
@@ -91,7 +91,7 @@ def engine_settings(settings: Settings, authority: CaPaths) -> EngineSettings:
         upstream_client_certs=tuple(
             ClientCert(host=one.host, cert=one.cert, key=one.key) for one in settings.upstream_client_certs
         ),
-        limits=_limits(settings.limits),
+        limits=_limits(settings.limits, settings.workers),
         state_dir=settings.state_dir,
     )
 
@@ -140,7 +140,7 @@ def _listener(one: ListenerSettings) -> Listener:
     )
 
 
-def _limits(one: LimitSettings) -> Limits:
+def _limits(one: LimitSettings, workers: int) -> Limits:
     return Limits(
         head=HeadLimits(
             fields=one.header_fields,
@@ -149,9 +149,12 @@ def _limits(one: LimitSettings) -> Limits:
             target_bytes=one.url_bytes,
         ),
         spool=SpoolLimits(
-            memory=one.held_memory, transfer=one.held_transfer, total=one.held_total, held=one.held_transfers
+            memory=one.held_memory,
+            transfer=one.held_transfer,
+            total=-(-one.held_total // workers),
+            held=-(-one.held_transfers // workers),
         ),
-        connections=one.connections,
+        connections=-(-one.connections // workers),
         streams=one.streams,
         resets=one.resets,
         message=one.message_bytes,

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from subrosa.loading.faults import RuleErrors
+from subrosa.loading.faults import Fault
 from subrosa.loading.inputs import PolicyInputs
+from subrosa.loading.policy import Loaded
 from subrosa.loading.store import ReloadResult, Store
 from subrosa.policy.policy import Policy, Profile
 from unit.loading.directories import copied, inputs, written
@@ -124,22 +125,43 @@ def test_whatever_loading_raises_keeps_the_policy(bench: Bench) -> None:
     assert store.current() is kept
 
 
-def test_a_swap_in_two_phases_is_in_force_only_after_the_second(bench: Bench) -> None:
-    bench.store.reload()
+def test_what_must_agree_is_asked_before_a_policy_is_in_force(bench: Bench) -> None:
+    asked: list[tuple[str, int, str]] = []
+
+    def agree(inputs: PolicyInputs, loaded: Loaded) -> list[Fault]:
+        current = store.current()
+        asked.append(("" if current is None else current.digest, loaded.policy.generation, inputs.today))
+        return [Fault("workers", 0, 0, "", "no")] if len(asked) == 2 else []
+
+    store = Store(lambda: bench.inputs, agree=agree)
+    first = store.reload()
+    kept = store.current()
     bench.write("second")
-    prepared = bench.store.prepare()
+    refused = store.reload()
 
-    assert bench.last_rule() == "corp.first"
-    assert bench.store.commit(prepared).generation == 2
-    assert bench.last_rule() == "corp.second"
+    assert (first.ok, refused.ok, refused.generation, store.stale) == (True, False, 1, True)
+    assert [str(fault) for fault in refused.faults] == ["workers: no"]
+    assert store.current() is kept
+    assert store.reload().generation == 2
+    assert not store.stale
+    assert kept is not None
+    assert asked == [
+        (before, at, bench.inputs.today) for before, at in (("", 1), (kept.digest, 2), (kept.digest, 2))
+    ]
 
 
-def test_the_first_phase_raises_what_is_wrong(bench: Bench) -> None:
-    (bench.user / "corp.yaml").write_text("rules: 1\n")
+def test_a_policy_that_is_in_force_already_needs_no_agreement(bench: Bench) -> None:
+    asked: list[Loaded] = []
 
-    with pytest.raises(RuleErrors, match="write a list of rules"):
-        bench.store.prepare()
-    assert not bench.swapped
+    def agree(_inputs: PolicyInputs, loaded: Loaded) -> tuple[Fault, ...]:
+        asked.append(loaded)
+        return ()
+
+    store = Store(lambda: bench.inputs, agree=agree)
+    store.reload()
+    store.reload()
+
+    assert len(asked) == 1
 
 
 def test_warnings_are_those_of_the_policy_in_force(bench: Bench) -> None:
