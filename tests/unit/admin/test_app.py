@@ -18,7 +18,7 @@ from subrosa.admin.openapi import OPENAPI
 from telling import BLOCK, decision, metrics
 
 TOKEN = "correct-horse"
-GOOD = Condition(generation=3, evidence_fault="", listeners=1, enforcing=True)
+GOOD = Condition(generation=3, evidence_fault="", listeners=1, workers=1, enforcing=True)
 RULE = "pledge.training-destination"
 
 type Client = TestClient[Any, Any]

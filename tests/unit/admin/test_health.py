@@ -4,7 +4,7 @@ import pytest
 
 from subrosa.admin.health import Check, Condition, Health, State, assess, healthy
 
-GOOD = Condition(generation=3, evidence_fault="", listeners=2, listeners_wanted=2, enforcing=True)
+GOOD = Condition(generation=3, evidence_fault="", listeners=2, listeners_wanted=2, workers=1, enforcing=True)
 
 
 def states(condition: Condition) -> dict[str, str]:
@@ -17,7 +17,7 @@ def test_a_gateway_that_knows_nothing_of_itself_is_not_ready() -> None:
     health = assess(Condition())
 
     assert not health.ready
-    assert states(Condition()) == {"policy": "fail", "evidence": "fail", "listeners": "fail"}
+    assert states(Condition()) == dict.fromkeys(("policy", "evidence", "listeners", "workers"), "fail")
 
 
 def test_no_check_at_all_is_not_ready() -> None:
@@ -39,6 +39,9 @@ def test_no_check_at_all_is_not_ready() -> None:
         pytest.param(
             replace(GOOD, listeners=0, listeners_wanted=0), False, {"listeners": "fail"}, id="none is wanted"
         ),
+        pytest.param(replace(GOOD, workers_wanted=4), True, {"workers": "warn"}, id="some workers are down"),
+        pytest.param(replace(GOOD, workers=0), False, {"workers": "fail"}, id="all workers are down"),
+        pytest.param(replace(GOOD, stopping=True), False, {"stopping": "fail"}, id="it is told to stop"),
         pytest.param(
             replace(GOOD, lockdown=True), True, {"lockdown": "warn"}, id="lockdown is loud, and serves"
         ),

@@ -5,7 +5,7 @@ from typing import override
 from subrosa.admin.health import Condition, assess
 from subrosa.admin.page import CONTENT_SECURITY_POLICY, SCRIPT, STYLE, page
 
-GOOD = assess(Condition(generation=3, evidence_fault="", listeners=1, enforcing=True))
+GOOD = assess(Condition(generation=3, evidence_fault="", listeners=1, workers=1, enforcing=True))
 EVIL = "<script>alert(1)</script>\"'&"
 STATUS = {"version": "0.1.0", "lockdown": False, "sources": [], "transfers": {"allow": 12, "block": 3}}
 RECORD = {
