@@ -145,7 +145,7 @@ def test_no_file_names_a_place_that_a_clone_does_not_have(words: tuple[str, ...]
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "tests/bench/requirements.txt"])
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     entries = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
     wanted = [entry for entry in entries if entry and not entry.lstrip().startswith("#")]

@@ -1,0 +1,139 @@
+"""`make bench`: Subrosa beside what a user would take instead, on this machine's loopback."""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine, report, setup
+from bench.checks import CHECKS, Check, decision, examine
+from bench.load import destination
+from bench.measure import Outcome
+from bench.place import RESULTS, ROOT, prepare
+from bench.rounds import Measured, Pace, measure, narrowed, say
+from bench.soak import soak
+from bench.subjects import SUBJECTS
+from bench.works import WORKS, Work
+
+PAGE = ROOT / "BENCHMARKS.md"
+DESCRIPTORS = 32_768
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What is asked for; names that do not exist are faults."""
+    names = [work.name for work in WORKS] + [check.name for check in CHECKS] + ["decision"]
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", type=_words, default=[], metavar="WORK,…", help=", ".join(names))
+    parser.add_argument(
+        "--subjects",
+        type=_words,
+        default=[],
+        metavar="WORD,…",
+        help="those whose names begin with one of these",
+    )
+    parser.add_argument("--rounds", type=int, default=None, help="5 without it, 2 with --quick")
+    parser.add_argument("--seconds", type=float, default=None, help="of a timed round: 1.5, 0.7 with --quick")
+    parser.add_argument("--quick", action="store_true", help="the main rows only, in less than four minutes")
+    parser.add_argument(
+        "--soak", type=float, default=0, metavar="SECONDS", help="nothing but a soak of Subrosa"
+    )
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="measure the Subrosa of this directory")
+    parser.add_argument("--write", action="store_true", help="put the report into BENCHMARKS.md")
+    told = parser.parse_args(arguments)
+    if unknown := set(told.only) - set(names):
+        parser.error(f"`{min(unknown)}` is no work: write one of {', '.join(names)}")
+    every = [subject.name for subject in SUBJECTS]
+    if strange := [word for word in told.subjects if not any(name.startswith(word) for name in every)]:
+        parser.error(f"`{strange[0]}` begins no subject's name: write one of {', '.join(every)}")
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a run does."""
+
+    works: list[Work]
+    checks: list[Check]
+    decision: bool
+
+
+def choose(told: argparse.Namespace) -> Chosen:
+    """All of it, the quick part, or what was named."""
+
+    def wanted(name: str, *, quick: bool) -> bool:
+        return name in told.only if told.only else quick or not told.quick
+
+    works = [narrowed(work, told.subjects) for work in WORKS if wanted(work.name, quick=work.quick)]
+    checks = [check for check in CHECKS if wanted(check.name, quick=check.quick)]
+    return Chosen(
+        [work for work in works if work.cells],
+        [narrow for check in checks if (narrow := check.among(told.subjects)).subjects],
+        wanted("decision", quick=True),
+    )
+
+
+def run(told: argparse.Namespace) -> tuple[dict[str, str], list[Measured], list[Outcome]]:
+    """Measure what was chosen; the machine's facts are read before it is loaded."""
+    pace = Pace(
+        seconds=told.seconds or (0.7 if told.quick else 1.5),
+        rounds=told.rounds or (2 if told.quick else 5),
+        small=told.quick,
+    )
+    works: list[Measured] = []
+    checks: list[Outcome] = []
+    with tempfile.TemporaryDirectory(prefix="subrosa-bench-") as work:
+        place = prepare(Path(work), told.checkout.resolve())
+        facts = machine.describe(place) | {"rounds": f"{pace.rounds}, timed ones of {pace.seconds:g} s"}
+        with destination(place) as to:
+            if told.soak:
+                names = [s.name for s in SUBJECTS if s.name in ("subrosa-lean", "subrosa-engine")]
+                wanted = [name for name in names if name.startswith(tuple(told.subjects or ["subrosa"]))]
+                for name in wanted:
+                    checks += soak(name, told.soak, place, to)
+                return facts, works, checks
+            chosen = choose(told)
+            for one in chosen.works:
+                began = time.monotonic()
+                works.append(measure(one, place, to, pace))
+                say(
+                    f"\n{one.title} (`{one.name}`), {time.monotonic() - began:.0f} s\n\n{report.cells(works[-1])}"
+                )
+            for check in chosen.checks:
+                checks += examine(check, place, to, pace)
+                say(f"{check.title}: done")
+            if chosen.decision:
+                checks += decision(place, small=pace.small)
+    return facts, works, checks
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Set up, measure, write what was measured; 1 where a goal that was measured is not met."""
+    told = parse(arguments)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, most), most))
+    setup.ready()
+    began = time.monotonic()
+    facts, works, checks = run(told)
+    facts["took"] = f"{(time.monotonic() - began) / 60:.1f} minutes"
+    text = report.markdown(facts, works, checks)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "last.md").write_text(text)
+    (RESULTS / "last.json").write_text(json.dumps(report.as_json(facts, works, checks), indent=1))
+    print(text)
+    if told.write:
+        PAGE.write_text(report.inserted(PAGE.read_text(), text))
+    missed = [outcome for one in works for outcome in report.outcomes(one)] + checks
+    return int(any(outcome.met is False for outcome in missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
