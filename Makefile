@@ -16,7 +16,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 \
 	"$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo "$$candidate"; break; }; \
 	done || true
 
-.PHONY: help setup setup-dev run test lint types contracts rules-test unit live fuzz catalogue dashboards demo format lock clean debian
+.PHONY: help setup setup-dev run test lint types contracts rules-test unit live fuzz bench catalogue dashboards demo format lock clean debian
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -111,6 +111,9 @@ live: setup-dev ## pytest: real clients through the real gateway to real local s
 fuzz: setup-dev ## feed a million inputs to each reader; ARGS="--inputs 10000 JSON"
 	@cd tests && ../$(BIN)/python -m fuzz $(ARGS)
 
+bench: setup-dev ## measure Subrosa beside its peers; ARGS="--quick", ARGS="--only small-post --rounds 3"
+	@cd tests && ../$(BIN)/python -m bench $(ARGS)
+
 # ---- upkeep ------------------------------------------------------------------------------------------------
 LOCK := UV_PYTHON_DOWNLOADS=never .venv-lock/bin/uv pip compile --quiet pyproject.toml --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --python-version 3.12 --universal
@@ -119,7 +122,8 @@ lock: ## compile the requirement files anew from pyproject.toml; ARGS=--upgrade 
 	@python="$$($(FIND_PYTHON))"; [ -x .venv-lock/bin/uv ] || { "$$python" -m venv .venv-lock; .venv-lock/bin/pip install --quiet uv==$(UV_VERSION); }
 	@$(LOCK) --extra build $(ARGS) --output-file requirements.txt
 	@$(LOCK) --extra build --extra dev --constraints requirements.txt $(ARGS) --output-file requirements-dev.txt
+	@$(subst pyproject.toml,tests/bench/requirements.in,$(LOCK)) $(ARGS) --output-file tests/bench/requirements.txt
 
 clean: ## remove the environments and every cache
-	@rm -rf .venv .venv-lock dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-lock dist tests/bench/.env .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find proxy tests -name __pycache__ -type d -prune -exec rm -rf {} +
