@@ -237,3 +237,14 @@ def test_a_disk_that_is_full_at_the_start_is_found_at_the_start(tmp_path: Path) 
         segments(tmp_path, SmallDisk(0))
 
     assert sizes(tmp_path) == {}
+
+
+def test_a_writer_among_several_stands_in_names_and_opening_records(tmp_path: Path) -> None:
+    made = [Segments(tmp_path, Clock(), writer=name) for name in ("w0", "w1")]
+    for one in made:
+        one.open()
+        one.close()
+    opening = [json.loads(path.read_text()) for path in sorted(tmp_path.iterdir())]
+
+    assert sorted(path.name.split("-")[1] for path in tmp_path.iterdir()) == ["w0", "w1"]
+    assert [record["writer"] for record in opening] == ["w0", "w1"]

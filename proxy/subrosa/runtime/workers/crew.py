@@ -265,10 +265,14 @@ class Crew:
         self._switching = None
 
     async def lock(self, seconds: float, *, on: bool) -> None:
-        """Turn the switch that refuses everything; on return each worker has turned it, or is killed."""
+        """Turn the switch that refuses everything; on return each worker that serves has turned it, or is killed.
+
+        One that does not serve yet hears of it before it is told to. One that is late to hear that the switch was
+        turned off goes on refusing meanwhile, and is left alone.
+        """
         self._locked = on
         self._number += 1
-        number, asked = self._number, Round(self.members)
+        number, asked = self._number, Round(one for one in self.members if one.slot is not None)
         self._locks[number] = asked
         for member in self.members:
             member.send(Lock(on=on, number=number))
@@ -276,7 +280,7 @@ class Crew:
             await asked.over(seconds)
         finally:
             del self._locks[number]
-        for member in asked.waiting:
+        for member in asked.waiting if on else ():
             member.kill()
 
     def drain(self) -> None:
