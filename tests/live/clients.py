@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import h2.config
@@ -31,8 +32,14 @@ class Heard:
         return next((value for key, value in self.lines if key.lower() == name), None)
 
 
+@cache
 def trusting(ca: Path, *alpn: str) -> ssl.SSLContext:
-    """A client context that trusts one authority."""
+    """A client context that trusts one authority: made once, as that takes long; not to be changed."""
+    return new_trusting(ca, *alpn)
+
+
+def new_trusting(ca: Path, *alpn: str) -> ssl.SSLContext:
+    """The same, for a client that changes it."""
     context = ssl.create_default_context(cafile=str(ca))
     if alpn:
         context.set_alpn_protocols(list(alpn))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import hpack
 
-from live.clients import Heard, Http1, Refused, connect, trusting, tunnel
+from live.clients import Heard, Http1, Refused, connect, new_trusting, tunnel
 from live.harness import LIMITS, Setup, gateway, replace
 from live.origins import Authority, Origin, Reply, Seen, serve
 from live.threats.rows import CLEAR_PORT, PREFACE, SECRET, TLS_PORT, Act, Fine, Row, Way
@@ -97,7 +97,7 @@ class Ground:
     # --- clients ---------------------------------------------------------------------------------------------
 
     def trusting(self, *alpn: str, named: bool = True) -> ssl.SSLContext:
-        context = trusting(self.setup.ca, *alpn)
+        context = new_trusting(self.setup.ca, *alpn)
         context.check_hostname = named
         return context
 
