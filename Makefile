@@ -66,12 +66,10 @@ demo: setup-dev ## a guided tour on real local services
 	@exec $(BIN)/subrosa demo $(ARGS)
 
 # ---- checks ------------------------------------------------------------------------------------------------
-# One recipe, one step after the other: the cheap checks fail first, and pytest's own closing line comes last.
+# One step after the other: the cheap checks fail first (side by side, each telling what it has to say in one piece),
+# and pytest's own closing line comes last.
 test: debian setup-dev ## all checks and tests, in the order of the targets below
-	@$(MAKE) lint
-	@$(MAKE) types
-	@$(MAKE) contracts
-	@$(MAKE) rules-test
+	@$(MAKE) --jobs --output-sync=target lint types contracts rules-test
 	@$(MAKE) unit
 	@$(MAKE) live
 
@@ -102,11 +100,15 @@ rules-test: setup-dev ## lint the policy rules, and run the tests that stand bes
 	@$(BIN)/subrosa check
 	@$(BIN)/subrosa test
 
-unit: setup-dev ## pytest: everything that needs no real service; ARGS="-k hosts"
-	@$(PYTEST) tests --ignore=tests/live $(ARGS)
+# One worker a core, each with its own ports, directories and services: who is done first takes over half of what
+# is left to the other, the last tests first, so that a module's fixture is made once in all but a few cases.
+PARALLEL := --numprocesses=auto --dist=worksteal
+
+unit: setup-dev ## pytest: everything that needs no real service; ARGS="-k hosts", ARGS=-n0 for a debugger
+	@$(PYTEST) tests --ignore=tests/live $(PARALLEL) $(ARGS)
 
 live: setup-dev ## pytest: real clients through the real gateway to real local services
-	@$(PYTEST) tests/live $(ARGS)
+	@$(PYTEST) tests/live $(PARALLEL) $(ARGS)
 
 fuzz: setup-dev ## feed a million inputs to each reader; ARGS="--inputs 10000 JSON"
 	@cd tests && ../$(BIN)/python -m fuzz $(ARGS)
