@@ -35,7 +35,7 @@ class Admin:
     registries: Sequence[Collects]
     health: Callable[[], Health]
     status: Callable[[], Record]
-    recent: Callable[[], Sequence[Record]]
+    recent: Callable[[], Awaitable[Sequence[Record]]]
     subscribe: Callable[[], AbstractContextManager[asyncio.Queue[dict[str, object]]]]
     catalogue: Callable[[str], Sequence[Record]]
     explain: Callable[[Record], Record]
@@ -124,7 +124,7 @@ class _Port:
         self.streams = Streams(admin.subscribe)
 
     async def page(self, _request: web.Request) -> web.Response:
-        text = page(self._told(), self._admin.health(), list(self._admin.recent())[:50])
+        text = page(self._told(), self._admin.health(), list(await self._admin.recent())[:50])
         headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
         return web.Response(text=text, content_type="text/html", headers=headers)
 
@@ -148,7 +148,7 @@ class _Port:
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MOST_DECISIONS):
             return problem(400, f"`limit` is a number from 1 to {MOST_DECISIONS}")
         wanted = {name: request.query[name] for name in _FILTERS if name in request.query}
-        found = [record for record in self._admin.recent() if matches(record, wanted)]
+        found = [record for record in await self._admin.recent() if matches(record, wanted)]
         return as_json({"decisions": found[: int(limit)]})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:

@@ -17,6 +17,7 @@ from subrosa.admin.exposition import Collects
 from subrosa.admin.health import Condition, Health, assess
 from subrosa.effects.feed import Feed
 from subrosa.effects.gatewaymetrics import GatewayMetrics
+from subrosa.effects.records import Record
 from subrosa.gateway import ca
 from subrosa.loading.store import Agree, ReloadResult, Store, agreed
 from subrosa.policy.policy import Policy
@@ -42,6 +43,9 @@ class Behind(Protocol):
 
     async def lock(self, *, on: bool) -> None:
         """Break off what is under way where the switch was turned on; returns when that is done everywhere."""
+
+    async def settled(self) -> None:
+        """Return when every record told so far is in the feed."""
 
 
 class Control:
@@ -175,6 +179,11 @@ class Control:
             for fault in result.faults:
                 self._logger.error("rule fault", fault=str(fault))
 
+    async def _recent(self) -> list[Record]:
+        if self._behind is not None:
+            await self._behind.settled()
+        return self.feed.recent()
+
     async def _lock(self, on: bool) -> None:  # noqa: FBT001 - the admin port's callable
         self.lockdown.set(on=on)
         self.metrics.lockdown(on=on)
@@ -188,7 +197,7 @@ class Control:
             registries=registries,
             health=self._health,
             status=self._status,
-            recent=self.feed.recent,
+            recent=self._recent,
             subscribe=self.feed.subscribe,
             catalogue=self._catalogue,
             explain=lambda request: explained(self.store.current(), request),

@@ -82,3 +82,6 @@ class _Here:
     async def lock(self, *, on: bool) -> None:
         if on:
             self._plane.abort_all()
+
+    async def settled(self) -> None:
+        return

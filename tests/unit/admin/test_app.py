@@ -75,6 +75,9 @@ class Runtime:
     async def reload(self) -> Mapping[str, object]:
         return {"ok": not self.faults, "generation": 4, "faults": self.faults}
 
+    async def recent(self) -> list[dict[str, object]]:
+        return list(reversed(self.records))
+
     async def lock(self, on: bool) -> None:
         self.locked = on
 
@@ -83,7 +86,7 @@ class Runtime:
             registries=[self.registry],
             health=self.health,
             status=lambda: {"version": "0.1.0", "lockdown": self.locked},
-            recent=lambda: list(reversed(self.records)),
+            recent=self.recent,
             subscribe=self.subscribe,
             catalogue=lambda word: [{"id": "acme.tune", "asked": word}],
             explain=self.explain,

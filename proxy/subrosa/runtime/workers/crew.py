@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from subrosa.runtime.workers.messages import (
     Alive,
+    Done,
     Drain,
     Failed,
+    Flush,
     Forget,
     Load,
     Loaded,
     Lock,
-    Locked,
     Message,
     Records,
     Serve,
@@ -96,7 +97,7 @@ class Crew:
         self._asked: Target | None = None
         self._switching: Round[Member] | None = None
         self._locked = locked
-        self._locks: dict[int, Round[Member]] = {}
+        self._rounds: dict[int, Round[Member]] = {}
         self._number = 0
         self._draining = False
 
@@ -129,7 +130,7 @@ class Crew:
     def left(self, member: Member) -> None:
         """Forget a process that is gone, and give its slot to one that stands by."""
         self.members.remove(member)
-        for asked in (self._loading, self._switching, *self._locks.values()):
+        for asked in (self._loading, self._switching, *self._rounds.values()):
             if asked is not None:
                 asked.left(member)
         if member.slot is not None:
@@ -170,12 +171,12 @@ class Crew:
                 self.changed.set()
             case Unable():
                 self._told.unable(message.faults)
-            case Switched() | Locked():
+            case Switched() | Done():
                 self._answered(member, message)
 
-    def _answered(self, member: Member, message: Switched | Locked) -> None:
-        if isinstance(message, Locked):
-            asked = self._locks.get(message.number)
+    def _answered(self, member: Member, message: Switched | Done) -> None:
+        if isinstance(message, Done):
+            asked = self._rounds.get(message.number)
         else:
             asked = self._switching if message.number == self.in_force else None
         if asked is not None:
@@ -271,17 +272,26 @@ class Crew:
         turned off goes on refusing meanwhile, and is left alone.
         """
         self._locked = on
+        late = await self._ask(lambda number: Lock(on=on, number=number), seconds)
+        for member in late if on else ():
+            member.kill()
+
+    async def flush(self, seconds: float) -> None:
+        """Have every record that workers have told so far sent here, as far as that can be done in time."""
+        await self._ask(lambda number: Flush(number=number), seconds)
+
+    async def _ask(self, question: Callable[[int], Message], seconds: float) -> set[Member]:
+        """Tell all members something; gives those who serve and have not answered in time."""
         self._number += 1
         number, asked = self._number, Round(one for one in self.members if one.slot is not None)
-        self._locks[number] = asked
+        self._rounds[number] = asked
         for member in self.members:
-            member.send(Lock(on=on, number=number))
+            member.send(question(number))
         try:
             await asked.over(seconds)
         finally:
-            del self._locks[number]
-        for member in asked.waiting if on else ():
-            member.kill()
+            del self._rounds[number]
+        return asked.waiting
 
     def drain(self) -> None:
         """Let those who serve end what is in flight; the others just end."""

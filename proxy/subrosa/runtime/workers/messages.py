@@ -78,6 +78,15 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flush:
+    """Send every record that waits; answered with the number."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    number: int
+    kind: Literal["flush"] = "flush"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
     """Take no more connections, let what is in flight end for as long as the settings say, and exit."""
 
@@ -126,12 +135,12 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
-    """The switch with this number is turned, and what it breaks off is broken off."""
+class Done:
+    """What was asked under this number is done."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     number: int
-    kind: Literal["locked"] = "locked"
+    kind: Literal["done"] = "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +171,7 @@ class Records:
 
 
 type Message = (
-    Start | Load | Switch | Forget | Serve | Lock | Drain | Loaded | Failed | Switched | Serving | Locked | Alive
+    Start | Load | Switch | Forget | Serve | Lock | Flush | Drain | Loaded | Failed | Switched | Serving | Done | Alive
     | Unable | Records
 )  # fmt: skip
 

@@ -34,6 +34,8 @@ from subrosa.settings import Settings
 LOAD_SECONDS = 60.0
 LOCK_SECONDS = 0.9
 """A lock-down holds within a second: a worker that has not turned the switch by then is killed."""
+FLUSH_SECONDS = 0.5
+"""How long who asks for decisions waits for a worker that is busy."""
 LEAVING_SECONDS = 5.0
 """How much longer than a drain workers have until they are killed."""
 
@@ -191,6 +193,9 @@ class _Behind:
 
     async def lock(self, *, on: bool) -> None:
         await self._crew.lock(LOCK_SECONDS, on=on)
+
+    async def settled(self) -> None:
+        await self._crew.flush(FLUSH_SECONDS)
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -30,13 +30,14 @@ from subrosa.runtime.workers.channel import Channel
 from subrosa.runtime.workers.forwarding import Forwarder
 from subrosa.runtime.workers.messages import (
     Alive,
+    Done,
     Drain,
     Failed,
+    Flush,
     Forget,
     Load,
     Loaded,
     Lock,
-    Locked,
     Message,
     Serve,
     Serving,
@@ -79,6 +80,7 @@ class Worker:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")
         self._recorder: Recorder | None = None
         self._plane: DataPlane | None = None
+        self._forwarder: Forwarder | None = None
         self._ending = asyncio.Event()
         self._log = logs.configure(sys.stderr, console=self.settings.log_format == "console")
 
@@ -125,7 +127,11 @@ class Worker:
                 self._lockdown.on = message.on
                 if message.on and self._plane is not None:
                     self._plane.abort_all()
-                self._channel.send(Locked(number=message.number))
+                self._channel.send(Done(number=message.number))
+            case Flush():
+                if self._forwarder is not None:
+                    self._forwarder.flush()
+                self._channel.send(Done(number=message.number))
             case Drain():
                 self._ending.set()
 
@@ -160,7 +166,7 @@ class Worker:
             raise StartError(["no policy is in force"])
         sockets = self._take_sockets(asked.slot)
         count_in(self._metrics, asked.slot)
-        forwarder = Forwarder(self._channel)
+        forwarder = self._forwarder = Forwarder(self._channel)
         limit = -(-self.settings.limits.held_total // self.settings.workers)
         counted = Metrics(CollectorRegistry(), held_limit=limit)
         self._recorder = Recorder(counted, self._log, CLOCK, forwarder.take)

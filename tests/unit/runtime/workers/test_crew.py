@@ -10,13 +10,14 @@ import pytest
 from subrosa.runtime.workers.crew import Crew, Member, Target, Told
 from subrosa.runtime.workers.messages import (
     Alive,
+    Done,
     Drain,
     Failed,
+    Flush,
     Forget,
     Load,
     Loaded,
     Lock,
-    Locked,
     Message,
     Records,
     Serve,
@@ -312,10 +313,10 @@ async def test_the_switch_is_turned_when_every_worker_that_serves_has_turned_it(
     await turn()
     number = first.last(Lock).number
     assert standby.last(Lock).on
-    first.says(Locked(number=number))
+    first.says(Done(number=number))
     await turn()
     assert not lock.done()
-    second.says(Locked(number=number))
+    second.says(Done(number=number))
     await lock
     assert not first.killed
 
@@ -325,12 +326,26 @@ async def test_one_that_does_not_turn_the_switch_in_time_is_killed_and_one_that_
     first, second = await bench.serving()
     lock = bench.begin(bench.crew.lock(0.05, on=True))
     await turn()
-    first.says(Locked(number=first.last(Lock).number))
+    first.says(Done(number=first.last(Lock).number))
     await lock
     assert (first.killed, second.killed) == (False, True)
 
     await bench.crew.lock(0.05, on=False)
     assert not first.last(Lock).on
+    assert not first.killed
+
+
+async def test_a_flush_waits_for_those_who_serve_and_for_nobody_too_long() -> None:
+    bench = Bench()
+    first, second = await bench.serving()
+    flush = bench.begin(bench.crew.flush(1.0))
+    await turn()
+    for one in (first, second):
+        assert not flush.done()
+        one.says(Done(number=one.last(Flush).number))
+        await turn()
+    await flush
+    await bench.crew.flush(0.01)
     assert not first.killed
 
 
@@ -392,7 +407,7 @@ async def test_at_the_end_those_who_serve_drain_and_the_others_end_and_nobody_fo
     assert standby.slot is None
 
 
-@pytest.mark.parametrize("late", [Switched(number=9), Locked(number=9), Failed(number=9, fault="x")])
+@pytest.mark.parametrize("late", [Switched(number=9), Done(number=9), Failed(number=9, fault="x")])
 async def test_an_answer_that_nobody_waits_for_changes_nothing(late: Message) -> None:
     bench = Bench()
     (one,) = await bench.serving(1)
