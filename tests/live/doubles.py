@@ -34,6 +34,7 @@ class ListRecorder:
     held_octets: int = 0
     most_held: int = 0
     in_flight: int = 0
+    open_tunnels: int = 0
     fail: BaseException | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,6 +67,10 @@ class ListRecorder:
         self.in_flight += change
         self._note()
 
+    def tunnels(self, change: int) -> None:
+        self.open_tunnels += change
+        self._note()
+
     def _note(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
@@ -79,7 +84,7 @@ class ListRecorder:
     async def at_rest(self) -> None:
         """Wait until nothing is in flight, and see that nothing is held then."""
         await self.until(lambda told: told.in_flight == 0)
-        assert (self.held_transfers, self.held_octets) == (0, 0)
+        assert (self.held_transfers, self.held_octets, self.open_tunnels) == (0, 0, 0)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from live.doubles import ListRecorder, by_path, policy
 from live.harness import HOST, LIMITS, Setup, facing, replace
 from live.origins import Origin
 from subrosa.gateway.engine import Listener
+from subrosa.gateway.front.connect import MOST
 from subrosa.gateway.ports import EvidenceError
 from subrosa.gateway.seam import Parts
 from subrosa.gateway.spool import Spool
@@ -80,6 +81,8 @@ def check(setup: Setup, origin: Origin, heard: Heard, *causes: str, at_head: boo
     assert set(setup.recorder.causes) & set(causes), (setup.recorder.causes, heard)
 
 
+BEYOND_THE_FRONT = f"X-Long: {'x' * MOST}\r\n"
+"""A field that makes the head of a CONNECT one that only the engine reads."""
 HOOKS = {
     "client_connected": PROTOCOLS,
     "next_layer": PROTOCOLS,
@@ -103,7 +106,8 @@ async def test_a_hook_that_fails(tmp_path: Path, hook: str, protocol: str, way: 
         setup,
         origin,
     ):
-        heard = await attempt(setup, origin, protocol, "/end/allow")
+        lines = BEYOND_THE_FRONT if hook == "http_connect" else ""
+        heard = await attempt(setup, origin, protocol, "/end/allow", lines=lines)
         check(setup, origin, heard, "hook", "timeout")
         await setup.recorder.at_rest()
 

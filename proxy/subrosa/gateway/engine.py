@@ -61,6 +61,8 @@ class EngineSettings:
     upstream_proxy: str | None = None
     upstream_client_certs: tuple[ClientCert, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    lanes: tuple[str, ...] = ("lean", "engine")
+    prefer_h2: bool = False
 
 
 class Engine:
@@ -167,7 +169,7 @@ def _top_layer(context: Context, session: Session) -> layer.Layer:
         host = known.host
         context.server.address = (str(host.address) if host.address is not None else host.name, known.port)
     if session.tunnelled or session.tls is not None:
-        return layer.NextLayer(context)
+        return modes.HttpProxy(context)  # which only asks what comes next, and is a layer around TLS, as that wants
     if kind == SOCKS5:
         return VerifiedSocks5(context, session)
     if kind == TRANSPARENT:

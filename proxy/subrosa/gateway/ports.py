@@ -37,6 +37,9 @@ class Recorder(Protocol):
     def inflight(self, change: int) -> None:
         """Move the gauge of transfers in flight."""
 
+    def tunnels(self, change: int) -> None:
+        """Move the gauge of tunnels that nobody reads."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:

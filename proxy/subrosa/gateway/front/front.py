@@ -4,22 +4,41 @@ import asyncio
 import logging
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 
 from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.records import Address, ClientFacts
-from subrosa.gateway.arrival import Arrival
+from subrosa.gateway.arrival import Arrival, Lane
 from subrosa.gateway.caller import Caller
 from subrosa.gateway.connections import Connections
 from subrosa.gateway.engine import Engine, EngineSettings
 from subrosa.gateway.front.accept import Accepted, Acceptor
+from subrosa.gateway.front.choose import (
+    FIRST,
+    Begins,
+    Lanes,
+    Seen,
+    Way,
+    choose,
+    looks,
+    read_inside,
+    read_request,
+)
+from subrosa.gateway.front.connect import Opened, answer_connect
 from subrosa.gateway.judging import Shared
 from subrosa.gateway.listener import TRANSPARENT, Listener
 from subrosa.gateway.listening import listen
+from subrosa.gateway.narrow import known
 from subrosa.gateway.original import original_destination
+from subrosa.gateway.peek import GoneError, Patience, peek
 from subrosa.gateway.ports import Ports
 from subrosa.gateway.seam import Parts, Vetting
 from subrosa.gateway.spool import SpoolBudget
+from subrosa.gateway.tunnel.dialing import parent_of
+from subrosa.gateway.tunnel.lane import Tunnels
+from subrosa.policy.policy import Declared
+from subrosa.policy.tunnels import ANY
 
 log = logging.getLogger("subrosa.gateway")
 
@@ -43,6 +62,10 @@ class Front:
         )
         self.connections = Connections()
         self.engine = Engine(settings, self.shared, self.connections)
+        self.lean: Lane | None = None
+        self._lanes = Lanes(lean=self.lean is not None, prefer_h2=settings.prefer_h2)
+        limits = settings.limits
+        self._patience = Patience(first=limits.idle_seconds, whole=limits.head_seconds)
         self._acceptors: list[Acceptor] = []
         self._serving: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
@@ -59,6 +82,7 @@ class Front:
         try:
             sockets.extend(map(listen, self.settings.listeners[len(sockets) :]))
             await self.engine.start()
+            self.tunnels = Tunnels(self.shared, self.connections, parent_of(self.settings.upstream_proxy))
         except BaseException:
             for sock in sockets:
                 sock.close()
@@ -98,6 +122,7 @@ class Front:
         while self._serving and loop.time() < until:
             self.abort_all()  # one may just have been on its way to a lane
             await asyncio.wait(self._serving, timeout=_TICK)
+        self.tunnels.close()
         await self.engine.stop()
 
     def abort_all(self) -> None:
@@ -132,14 +157,88 @@ class Front:
         return take
 
     async def _serve(self, arrival: Arrival) -> None:
+        """Choose a lane, and have it serve the connection to its end."""
         try:
-            if arrival.caller.listener.kind == TRANSPARENT:
-                arrival.caller.original = _original(arrival.socket)
-            await self.engine.serve(arrival)
-        except Exception:
-            log.exception("a connection failed")
-            self.shared.ports.recorder.failed_closed("engine")
+            with self.connections.serving(Looking(known(asyncio.current_task()))):
+                lane, arrival = await self._choose(arrival)
+        except (GoneError, TimeoutError):
             arrival.socket.close()
+            return
+        except BaseException as fault:
+            arrival.socket.close()
+            if isinstance(fault, Exception):
+                self._failed(fault)
+                return
+            raise
+        try:
+            await lane(arrival)
+        except Exception as fault:  # noqa: BLE001 - whatever a lane raises, its connection is closed
+            arrival.socket.close()
+            self._failed(fault)
+
+    def _failed(self, fault: Exception) -> None:
+        log.error("a connection failed", exc_info=fault)
+        self.shared.ports.recorder.failed_closed("engine")
+
+    async def _choose(self, arrival: Arrival) -> tuple[Lane, Arrival]:
+        caller = arrival.caller
+        if caller.listener.kind == TRANSPARENT:
+            caller.original = _original(arrival.socket)
+        while looks(caller.listener):
+            seen = await peek(arrival.socket, read_request, FIRST, self._patience)
+            if seen.begins is not Begins.CONNECT:
+                return self._lane(seen), arrival
+            opened = await answer_connect(arrival, self._patience)
+            if opened is Opened.OPEN:
+                return await self._inside(arrival, known(caller.target))
+            if opened is Opened.ODD:
+                break
+            if opened is Opened.OVER:
+                raise GoneError("refused")
+        return self.engine.serve, arrival
+
+    async def _inside(self, arrival: Arrival, target: Authority) -> tuple[Lane, Arrival]:
+        """The lane for what is inside a tunnel."""
+        declared = self._unread(target.host)
+        if declared is None and not self._lanes.lean:
+            return self.engine.serve, arrival
+        if declared is not None and declared.tunnel == ANY:
+            return self.tunnels.serve, arrival
+        limit = self.settings.limits.client_hello
+        seen = await peek(arrival.socket, lambda data: read_inside(data, limit), limit, self._patience)
+        arrival = replace(arrival, hello=seen.hello)
+        return (self._lane(seen) if declared is None else self.tunnels.serve), arrival
+
+    def _unread(self, host: Host) -> Declared | None:
+        """What the policy says of tunnels to a host; a lock-down is told by the engine, where clients can read it."""
+        policy = self.shared.ports.policy()
+        return None if policy is None or self.shared.ports.lockdown() else policy.tunnel(host)
+
+    def _lane(self, seen: Seen) -> Lane:
+        if self.lean is not None and choose(seen, self._lanes) is Way.LEAN:
+            return self.lean
+        return self.engine.serve
+
+
+class Looking:
+    """A connection at which the front still looks."""
+
+    busy = False
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+
+    def overdue(self, now: float) -> bool:  # noqa: ARG002 - each look has its own time
+        """Never."""
+        return False
+
+    def leave(self) -> None:
+        """Nothing was answered that could leave first."""
+        self.cut()
+
+    def cut(self) -> None:
+        """Look no more."""
+        self._task.cancel()
 
 
 def _address(text: str) -> Address:
