@@ -231,6 +231,17 @@ CALLS = (
         "customer-profiles.create_recommender",
         _call("create_recommender", DomainName="d", RecommenderName="r"),
     ),
+    PROFILES.blocks(
+        "an upload of profiles to an account that may train",
+        "customer-profiles.upload_job",
+        _call("create_upload_job", DomainName="d", DisplayName="j"),
+        DEFAULT,
+    ),
+    PROFILES.passes(
+        "a recommendation",
+        "customer-profiles.get_profile_recommendations",
+        _call("get_profile_recommendations", DomainName="d", ProfileId="p", RecommenderName="r"),
+    ),
     S3.blocks(
         "a transcript tagged for training",
         "aws-s3.put",

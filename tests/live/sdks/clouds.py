@@ -128,6 +128,12 @@ DISCOVERY = Sdk(
     ERROR_IBM,
     _watson("DiscoveryV2", version="2023-03-31"),
 )
+ASSISTANT = Sdk(
+    "ibm-watson",
+    f"api.{REGION}.assistant.watson.cloud.ibm.com",
+    ERROR_IBM,
+    _watson("AssistantV2", version="2024-08-25"),
+)
 DATABRICKS = Sdk(
     "databricks-sdk", "adb-1.2.azuredatabricks.net", "databricks.sdk.errors.PermissionDenied", _databricks
 )
@@ -234,6 +240,16 @@ CALLS = (
             "en", CHATS.open("rb"), training_data_content_type="application/json"
         ),
     ),
+    ASSISTANT.blocks(
+        "a skill's utterances",
+        "ibm-assistant.skills.update",
+        lambda c: c.update_skill(
+            "a", "s", workspace={"intents": [{"intent": "ship", "examples": [{"text": TEXT}]}]}
+        ),
+    ),
+    ASSISTANT.passes(
+        "a skill's name", "ibm-assistant.control", lambda c: c.update_skill("a", "s", name="Minutes")
+    ),
     DISCOVERY.blocks(
         "a training query",
         "ibm-discovery.training_queries.create",
@@ -246,6 +262,11 @@ CALLS = (
         "a custom model",
         "databricks.custom_llm",
         lambda c: c.agent_bricks.create_custom_llm(name="m", instructions="Summarise."),
+    ),
+    DATABRICKS.blocks(
+        "an example for a supervisor of agents",
+        "databricks.supervisor_examples",
+        lambda c: c.supervisor_agents.create_example("supervisor-agents/s", _example()),
     ),
     DATABRICKS.passes(
         "a model's answer",
@@ -272,3 +293,9 @@ CALLS = (
         {"output": {"text": "Ship."}, "request_id": "r"},
     ),
 )
+
+
+def _example() -> Any:
+    from databricks.sdk.service.supervisoragents import Example
+
+    return Example(question="who ships?", guidelines=[TEXT])

@@ -126,6 +126,11 @@ CALLS = (
     OPENAI.passes("a file for a batch", "openai.files.create", _file("batch"), _FILE),
     OPENAI.passes("a chat", "openai.chat.completions.create", _chat, _CHAT_ANSWER),
     OPENAI.passes(
+        "a decision",
+        "openai.agents",
+        lambda c: c.decisions.create(model="m", input=TEXT, questions=[]),
+    ),
+    OPENAI.passes(
         "the end of a fine-tuning job", "openai.fine_tuning.control", lambda c: c.fine_tuning.jobs.cancel("j")
     ),
     AZURE.blocks("a fine-tuning job at Azure", "azure-openai.fine_tuning.jobs.create", _tune),
@@ -167,6 +172,12 @@ CALLS = (
         "a chat on a plan that may train",
         "mistral.inference",
         lambda c: c.chat.complete(model="m", messages=[CHAT]),
+        DEFAULT,
+    ),
+    MISTRAL.blocks(
+        "a response on a plan that may train",
+        "mistral.inference",
+        lambda c: c.responses.create(model="m", input=TEXT),
         DEFAULT,
     ),
     MISTRAL.passes(

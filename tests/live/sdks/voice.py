@@ -110,6 +110,18 @@ CALLS = (
         ),
         {"language_code": "en", "language_probability": 1, "text": "Hello.", "words": []},
     ),
+    ELEVENLABS.blocks(
+        "a recording whose parts are told apart",
+        "elevenlabs.speech",
+        lambda c: _eat(c.music.separate_stems(file=("a.wav", _SOUND))),
+        DEFAULT,
+    ),
+    ELEVENLABS.passes(
+        "a recording whose parts are told apart and not logged",
+        "elevenlabs.speech",
+        lambda c: _eat(c.music.separate_stems(file=("a.wav", _SOUND), enable_logging=False)),
+        _AUDIO,
+    ),
     ELEVENLABS.passes("the list of voices", "", lambda c: c.voices.get_all(), {"voices": []}),
     ASSEMBLYAI.blocks(
         "a recording to an account that may train",
