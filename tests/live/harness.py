@@ -98,6 +98,7 @@ async def gateway(
         settings,
         ports(recorder, given.pop("policy", lambda: known[0]), **given),
         egress or table,
+        time.time,
         parts=parts,
     )
     bound = await front.start()

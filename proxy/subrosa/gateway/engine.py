@@ -50,7 +50,8 @@ class EngineSettings:
     """What an engine is told; everything else comes through `Ports`.
 
     ``ca_dir`` holds ``mitmproxy-ca.pem``, made before. ``state_dir`` is where spools go. ``sockets`` are those of
-    the listeners, in their order, where they listen already; without any the engine makes them.
+    the listeners, in their order, where they listen already; without any the front makes them. ``prefer_h2`` leaves
+    clients that offer HTTP/2 to the engine.
     """
 
     listeners: tuple[Listener, ...]
@@ -61,7 +62,7 @@ class EngineSettings:
     upstream_proxy: str | None = None
     upstream_client_certs: tuple[ClientCert, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    lanes: tuple[str, ...] = ("lean", "engine")
+    lanes: tuple[str, ...] = ("engine",)
     prefer_h2: bool = False
 
 

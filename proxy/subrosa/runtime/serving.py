@@ -79,7 +79,7 @@ class DataPlane:
             remember=uploads.remember,
             new_id=lambda: str(uuid.uuid4()),
         )
-        self._front = Front(replace(self._engine_settings, sockets=sockets), ports, self._egress)
+        self._front = Front(replace(self._engine_settings, sockets=sockets), ports, self._egress, CLOCK)
         try:
             listening = await self._front.start()
         except OSError as fault:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
@@ -10,6 +11,7 @@ from ipaddress import IPv6Address, ip_address
 from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.records import Address, ClientFacts
 from subrosa.gateway.arrival import Arrival, Lane
+from subrosa.gateway.ca import CaPaths
 from subrosa.gateway.caller import Caller
 from subrosa.gateway.connections import Connections
 from subrosa.gateway.engine import Engine, EngineSettings
@@ -27,6 +29,10 @@ from subrosa.gateway.front.choose import (
 )
 from subrosa.gateway.front.connect import Opened, answer_connect
 from subrosa.gateway.judging import Shared
+from subrosa.gateway.lean.dialing import Dialler
+from subrosa.gateway.lean.lane import Lean
+from subrosa.gateway.lean.leaves import Leaves
+from subrosa.gateway.lean.trust import Trust
 from subrosa.gateway.listener import TRANSPARENT, Listener
 from subrosa.gateway.listening import listen
 from subrosa.gateway.narrow import known
@@ -49,7 +55,13 @@ class Front:
     """The listeners of one process, and the lanes that serve what they take in."""
 
     def __init__(
-        self, settings: EngineSettings, ports: Ports, egress: Vetting, *, parts: Parts | None = None
+        self,
+        settings: EngineSettings,
+        ports: Ports,
+        egress: Vetting,
+        clock: Callable[[], float],
+        *,
+        parts: Parts | None = None,
     ) -> None:
         self.settings = settings
         self.shared = Shared(
@@ -62,7 +74,7 @@ class Front:
         )
         self.connections = Connections()
         self.engine = Engine(settings, self.shared, self.connections)
-        self.lean: Lane | None = None
+        self.lean = self._lean(clock) if "lean" in settings.lanes and not _in_tls(settings) else None
         self._lanes = Lanes(lean=self.lean is not None, prefer_h2=settings.prefer_h2)
         limits = settings.limits
         self._patience = Patience(first=limits.idle_seconds, whole=limits.head_seconds)
@@ -123,7 +135,16 @@ class Front:
             self.abort_all()  # one may just have been on its way to a lane
             await asyncio.wait(self._serving, timeout=_TICK)
         self.tunnels.close()
+        if self.lean is not None:
+            self.lean.close()
         await self.engine.stop()
+
+    def _lean(self, clock: Callable[[], float]) -> Lean:
+        settings = self.settings
+        trust = Trust(settings.upstream_ca, settings.upstream_client_certs)
+        dialler = Dialler(self.shared, trust, settings.upstream_proxy)
+        leaves = Leaves(CaPaths(settings.ca_dir), clock)
+        return Lean(self.shared, dialler, leaves, self.connections, self.engine.serve)
 
     def abort_all(self) -> None:
         """Break off every connection and transfer, as a lock-down does."""
@@ -216,7 +237,7 @@ class Front:
 
     def _lane(self, seen: Seen) -> Lane:
         if self.lean is not None and choose(seen, self._lanes) is Way.LEAN:
-            return self.lean
+            return self.lean.serve
         return self.engine.serve
 
 
@@ -239,6 +260,11 @@ class Looking:
     def cut(self) -> None:
         """Look no more."""
         self._task.cancel()
+
+
+def _in_tls(settings: EngineSettings) -> bool:
+    """Whether the way out is a parent proxy in TLS, to which only the engine speaks."""
+    return (settings.upstream_proxy or "").startswith("https:")
 
 
 def _address(text: str) -> Address:
