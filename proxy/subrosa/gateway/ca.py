@@ -5,7 +5,6 @@ new authority where the file is missing; so `ensure` runs first and refuses what
 """
 
 import os
-import secrets
 import socket
 import stat
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import NameOID
+
+from subrosa.gateway.wholefiles import publish
 
 LIFETIME = timedelta(days=730)
 """Two years: long enough that a fleet meets the change as planned work, with the expiry in the metrics; short enough
@@ -54,6 +55,16 @@ class CaPaths:
         """Key and certificate, mode 0600, for the engine."""
         return self.directory / "mitmproxy-ca.pem"
 
+    @property
+    def successor(self) -> Path:
+        """The certificate of the authority that a rotation has made and not yet taken in use."""
+        return self.directory / "next" / "ca.pem"
+
+    @property
+    def predecessor(self) -> Path:
+        """The certificate that the last rotation replaced: what was signed with it is trusted until all restarted."""
+        return self.directory / "previous.pem"
+
 
 def ensure(state_dir: Path, now: float) -> CaPaths:
     """The authority under ``state_dir``, made where there is none; ``now`` in Unix seconds.
@@ -76,10 +87,10 @@ def ensure(state_dir: Path, now: float) -> CaPaths:
                     f"{paths.certificate} is there without its key: restore {paths.key}, or remove both and give "
                     "the new certificate to every client"
                 )
-            _publish(paths.directory, paths.key, _make(datetime.fromtimestamp(now, UTC)), 0o600)
+            publish(paths.key, make(datetime.fromtimestamp(now, UTC)), 0o600)
         certificate = _checked(paths, now)
         if not paths.certificate.exists():
-            _publish(paths.directory, paths.certificate, _pem(certificate), 0o644)
+            publish(paths.certificate, _pem(certificate), 0o644)
         if _first(paths.certificate) != certificate:
             raise CaError(
                 f"{paths.certificate} is not the certificate in {paths.key}: remove it, it will be written anew"
@@ -101,7 +112,7 @@ def expiry(paths: CaPaths) -> float:
 
 
 def export(paths: CaPaths, form: str = "pem") -> bytes:
-    """The certificate for a client to trust, in one of `FORMATS`.
+    """What a client is to trust, in one of `FORMATS`; during a rotation ``pem`` and ``bundle`` have both authorities.
 
     ``bundle`` is the public authorities (certifi) and ours in one PEM file, for tools that take one file in
     place of their own: SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, AWS_CA_BUNDLE.
@@ -114,14 +125,14 @@ def export(paths: CaPaths, form: str = "pem") -> bytes:
     certificate = _first(paths.certificate)
     if form == "der":
         return certificate.public_bytes(serialization.Encoding.DER)
-    own = _pem(certificate)
+    own = [certificate, *(_first(path) for path in (paths.successor, paths.predecessor) if path.exists())]
     if form == "pem":
-        return own
-    subject = certificate.subject.rfc4514_string()
-    return Path(certifi.where()).read_bytes().rstrip() + f"\n\n# {subject}\n".encode() + own
+        return b"".join(map(_pem, own))
+    told = [f"\n# {each.subject.rfc4514_string()}\n".encode() + _pem(each) for each in own]
+    return Path(certifi.where()).read_bytes().rstrip() + b"\n" + b"".join(told)
 
 
-def _make(now: datetime) -> bytes:
+def make(now: datetime) -> bytes:
     """A new key and its certificate, in one PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
@@ -161,35 +172,21 @@ _KEY_USAGE = x509.KeyUsage(
 )
 
 
-def _publish(directory: Path, target: Path, content: bytes, mode: int) -> None:
-    """Write a whole file under its name at once; one that is there already stays."""
-    draft = directory / f".{target.name}.{secrets.token_hex(8)}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            target.hardlink_to(draft)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
-    parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
-
-
 def _checked(paths: CaPaths, now: float) -> x509.Certificate:
     path = paths.key
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_mode & _OTHERS:
             raise CaError(f"{path} can be read or written by others than its owner: run chmod 600 {path}")
         content = file.read(_MOST)
+    return check(path, content, now)
+
+
+def check(path: Path, content: bytes, now: float) -> x509.Certificate:
+    """The certificate of an authority that is in order: its own key, may sign, valid now; ``path`` is for the words.
+
+    Raises:
+        CaError: for one that is not.
+    """
     try:
         key = serialization.load_pem_private_key(content, None)
         certificate = x509.load_pem_x509_certificates(content)[0]

@@ -21,6 +21,7 @@ from subrosa.effects.records import Record
 from subrosa.gateway import ca
 from subrosa.loading.store import Agree, ReloadResult, Store, agreed
 from subrosa.policy.policy import Policy
+from subrosa.runtime.authority import authority_of
 from subrosa.runtime.bound import Bound
 from subrosa.runtime.catalogue import rows
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
@@ -84,7 +85,7 @@ class Control:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.metrics.lockdown(on=self.lockdown.read())
-            authority = ca.ensure(directory, CLOCK())
+            authority = authority_of(self.settings, CLOCK())
             self.metrics.ca_expires(ca.expiry(authority))
         except OSError as fault:
             raise StartError(

@@ -19,10 +19,10 @@ from subrosa.effects import logs
 from subrosa.effects.metrics import Metrics
 from subrosa.effects.recorder import Recorder
 from subrosa.effects.shared import count_in
-from subrosa.gateway.ca import CaPaths
 from subrosa.loading.faults import RuleErrors
 from subrosa.loading.policy import load
 from subrosa.policy.policy import Policy
+from subrosa.runtime.authority import placed
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.lockdown import Lockdown
 from subrosa.runtime.serving import DataPlane
@@ -173,7 +173,7 @@ class Worker:
         self._recorder.policy_swapped(self._policy)
         plane = DataPlane(
             self.settings,
-            CaPaths(self.settings.state_dir / "ca"),
+            placed(self.settings),
             policy=lambda: self._policy,
             locked=lambda: self._lockdown.on,
             recorder=self._recorder,

@@ -1,0 +1,1 @@
+../../../redirect/redirect.sh
