@@ -38,26 +38,32 @@ async def peek[T](sock: socket.socket, read: Read[T], limit: int, patience: Pati
     """
     data = _look(sock, limit)
     found = read(data) if data else 0
-    return found if not isinstance(found, int) else await _peek(sock, read, limit, patience)
+    return (
+        found if not isinstance(found, int) else await _wait(sock, read, limit, patience, (len(data), found))
+    )
 
 
-async def _peek[T](sock: socket.socket, read: Read[T], limit: int, patience: Patience) -> T:
-    loop, seen = asyncio.get_running_loop(), 0
+async def _wait[T](
+    sock: socket.socket, read: Read[T], limit: int, patience: Patience, known: tuple[int, int]
+) -> T:
+    """`peek`, from where so many octets were seen and at least so many are needed."""
+    loop, (seen, least) = asyncio.get_running_loop(), known
     try:
-        async with asyncio.timeout(patience.first) as timer:
+        async with asyncio.timeout(patience.whole if seen else patience.first) as timer:
             while True:
-                data = _look(sock, limit)
-                if len(data) > seen:
-                    found = read(data)
-                    if not isinstance(found, int):
-                        return found
-                    if not seen:
-                        timer.reschedule(loop.time() + patience.whole)
-                    seen = len(data)
-                    _wake_at(sock, min(max(found, seen + 1), limit))
-                elif data:
-                    await _nothing_new(sock)
+                if seen:
+                    _wake_at(sock, min(max(least, seen + 1), limit))
                 await readable(sock)
+                data = _look(sock, limit)
+                if len(data) <= seen:
+                    await _nothing_new(sock)
+                    continue
+                found = read(data)
+                if not isinstance(found, int):
+                    return found
+                if not seen:
+                    timer.reschedule(loop.time() + patience.whole)
+                seen, least = len(data), found
     except TimeoutError as fault:
         raise GoneError("out of time") from fault
     finally:
