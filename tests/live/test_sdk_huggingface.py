@@ -14,9 +14,11 @@ HOST = "huggingface.co"
 
 @pytest.fixture
 def hub(places: Places, through_gateway: Gateway) -> Iterator[huggingface_hub.HfApi]:
-    """huggingface_hub as it comes, but for proxy and CA."""
+    """huggingface_hub as it comes, but for proxy and CA; it has asked for its list of agents, as it does once a day."""
     huggingface_hub.close_session()
-    yield huggingface_hub.HfApi(endpoint=places[HOST].origin, token="hf_test")
+    api = huggingface_hub.HfApi(endpoint=places[HOST].origin, token="hf_test")
+    api._build_hf_headers()
+    yield api
     huggingface_hub.close_session()
 
 

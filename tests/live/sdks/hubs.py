@@ -10,9 +10,12 @@ from live.sdks.table import Sdk
 
 
 def _hugging_face(origin: str) -> Any:
+    """Building headers asks the Hub once for a list of agents, before any call."""
     import huggingface_hub
 
-    return huggingface_hub.HfApi(endpoint=origin, token="hf_test")
+    api = huggingface_hub.HfApi(endpoint=origin, token="hf_test")
+    api._build_hf_headers()
+    return api
 
 
 def _labelbox(origin: str) -> Any:

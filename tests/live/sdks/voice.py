@@ -25,8 +25,8 @@ def _elevenlabs(origin: str) -> Any:
 def _assemblyai(origin: str) -> Any:
     import assemblyai
 
-    assemblyai.settings.api_key, assemblyai.settings.base_url = "k", origin
-    return assemblyai.Transcriber()
+    settings = assemblyai.Settings(api_key="k", base_url=origin)
+    return assemblyai.Transcriber(client=assemblyai.Client(settings=settings))
 
 
 def _deepgram(origin: str) -> Any:
