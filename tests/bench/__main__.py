@@ -41,7 +41,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="those whose names begin with one of these",
     )
     parser.add_argument("--rounds", type=int, default=None, help="5 without it, 2 with --quick")
-    parser.add_argument("--seconds", type=float, default=None, help="of a timed round: 1.5, 0.7 with --quick")
+    parser.add_argument("--seconds", type=float, default=None, help="of a timed round: 1.2, 0.7 with --quick")
     parser.add_argument("--quick", action="store_true", help="the main rows only, in less than four minutes")
     parser.add_argument(
         "--soak", type=float, default=0, metavar="SECONDS", help="nothing but a soak of Subrosa"
@@ -84,7 +84,7 @@ def choose(told: argparse.Namespace) -> Chosen:
 def run(told: argparse.Namespace) -> tuple[dict[str, str], list[Measured], list[Outcome]]:
     """Measure what was chosen; the machine's facts are read before it is loaded."""
     pace = Pace(
-        seconds=told.seconds or (0.7 if told.quick else 1.5),
+        seconds=told.seconds or (0.7 if told.quick else 1.2),
         rounds=told.rounds or (2 if told.quick else 5),
         small=told.quick,
     )

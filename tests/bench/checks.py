@@ -118,7 +118,7 @@ def upload_memory(scene: Scene) -> tuple[str, bool | None]:
 
 def long_connection(scene: Scene) -> tuple[str, bool | None]:
     """Uploads of 1 MB on one connection: the last tenth beside the first."""
-    each = 20 if scene.small else 200
+    each = 60 if scene.small else 200
     with scene.client(replace(UPLOAD, connections=1, requests=each)) as one:
         costs = [GIGABYTE.cost(turn(scene.on, one)) for _ in range(10)]
     first, last = Spread.of(costs[:3]), Spread.of(costs[-3:])

@@ -6,10 +6,10 @@ from typing import Any
 
 from bench.measure import Outcome, Reading, Spread, judge, ratio
 from bench.rounds import Measured
-from bench.subjects import BY_NAME
+from bench.subjects import BY_NAME, SUBJECTS
 
 BEGIN, END = "<!-- the last run begins -->", "<!-- the last run ends -->"
-MARK = {True: "met", False: "**not met**", None: "not measured"}
+MARK = {True: "met", False: "**not met**", None: "–"}
 type Table = Sequence[Sequence[str]]
 
 
@@ -88,18 +88,13 @@ def markdown(machine: Mapping[str, str], works: Sequence[Measured], checks: Sequ
         table(["", ""], [[key, value] for key, value in machine.items()]),
         "### Goals\n\n" + table(["row", "goal", "measured", ""], _lines(goals)),
         *(f"### {one.work.title} (`{one.work.name}`)\n\n{cells(one)}" for one in works),
-        "### Who is who\n\n" + table(["", ""], _who(works)),
+        "### Who is who\n\n" + table(["", ""], [[one.name, one.title] for one in SUBJECTS]),
     ]
     return "\n".join(parts)
 
 
 def _lines(goals: Sequence[Outcome]) -> Table:
     return [[one.title, one.goal, one.measured, MARK[one.met]] for one in goals]
-
-
-def _who(works: Sequence[Measured]) -> Table:
-    names = dict.fromkeys(cell.subject for one in works for cell in one.work.cells)
-    return [[name, BY_NAME[name].title] for name in names]
 
 
 def as_json(

@@ -5,6 +5,7 @@ import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bench.load import Client, Destination, Load, LoadError
@@ -54,14 +55,13 @@ def standing(
 ) -> Iterator[tuple[dict[str, Standing], dict[str, str]]]:
     """What stands for each cell, and why nothing does for the others; cells of one subject share its processes."""
     with contextlib.ExitStack() as stack:
-        up: dict[str, Standing | str] = {}
-        for cell in cells:
-            name = cell.label if cell.apart else cell.subject
-            if name not in up:
-                up[name] = _stood(cell.subject, place, to)
-                if isinstance(one := up[name], Standing):
-                    stack.callback(one.group.stop)
-        found = {cell.label: up[cell.label if cell.apart else cell.subject] for cell in cells}
+        wanted = {cell.label if cell.apart else cell.subject: cell.subject for cell in cells}
+        with ThreadPoolExecutor(4) as pool:
+            rising = {name: pool.submit(_stood, subject, place, to) for name, subject in wanted.items()}
+        for future in rising.values():
+            if isinstance(one := future.result(), Standing):
+                stack.callback(one.group.stop)
+        found = {cell.label: rising[cell.label if cell.apart else cell.subject].result() for cell in cells}
         yield (
             {label: one for label, one in found.items() if isinstance(one, Standing)},
             {label: one for label, one in found.items() if isinstance(one, str)},
@@ -80,14 +80,17 @@ def _stood(name: str, place: Place, to: Destination) -> Standing | str:
 
 def client(load: Load, on: Standing, place: Place, to: Destination, seconds: float) -> Asking:
     """The client of one load, warmed up."""
-    match load.tool:
-        case "wrk":
-            return Wrk(on.directory, on.ports.proxy, to, load.path, seconds)
-        case "h2load":
-            return H2load(on.directory, on.ports.reverse, to, load.path, seconds)
-        case "go":
-            url = to.url(load.path)
-            return Client(place, load, url=url, proxy=on.ports.proxy, ca=on.ca, seconds=seconds)
+    if load.tool == "go":
+        url = to.url(load.path)
+        return Client(place, load, url=url, proxy=on.ports.proxy, ca=on.ca, seconds=seconds)
+    made: Wrk | H2load = (
+        Wrk(on.directory, on.ports.proxy, to, load.path, seconds)
+        if load.tool == "wrk"
+        else H2load(on.directory, on.ports.reverse, to, load.path, seconds)
+    )
+    with contextlib.suppress(LoadError):  # the warm-up; what is wrong shows in the rounds
+        made.round()
+    return made
 
 
 def turn(on: Standing, one: Asking) -> Reading:

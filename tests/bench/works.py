@@ -122,7 +122,7 @@ WORKS: tuple[Work, ...] = (
          _refusing(*OURS, "mitmdump-script", "squid"),
          tuple(Goal(f"{name} refused", 1.5, (f"{name} passed",)) for name in OURS), quick=True),
     Work("plain-get", "HTTP without TLS, small GET, 32 connections (wrk)", REQUEST,
-         _all(replace(GET, tool="wrk"), (*OURS, "mitmdump", "mitmdump-script", *PEER_TUNNELS[1:], "proxy-py"))),
+         _all(replace(GET, tool="wrk"), (*OURS, "mitmdump", "mitmdump-script", "squid-connect", "proxy-py"))),
     Work("reverse-h2", "HTTP/2 at a reverse listener, small GET, 32 connections (h2load)", REQUEST,
          _all(replace(GET, tool="h2load"), SPEAKING_H2), _SMALL_H2),
     Work("growth-connections", "small POST on 32 connections, beside open and quiet ones", REQUEST,

@@ -60,7 +60,7 @@ def test_goals_stand_first_with_what_was_measured() -> None:
         "| small requests: subrosa-engine | ≤ 0.5 × squid | 0.60 × squid (0.50–0.70) | **not met** |" in text
     )
     assert "| memory | ≤ 1 | 2 | **not met** |" in text
-    assert "| peer | ≤ 1 | 3 | not measured |" in text
+    assert "| peer | ≤ 1 | 3 | – |" in text
 
 
 def test_the_json_holds_every_round() -> None:

@@ -170,7 +170,7 @@ func sum(workers []*worker, body *shape, took time.Duration) result {
 	}
 	total.Requests = int64(len(latencies))
 	if body != nil {
-		total.Up = total.Requests * body.size()
+		total.Up = (total.Requests - total.Errors) * body.size() // what failed may have stopped anywhere
 	}
 	slices.Sort(latencies)
 	at := func(share float64) float64 {
