@@ -83,6 +83,19 @@ def _gemini(origin: str) -> Any:
     return genai.Client(api_key="k", http_options={"base_url": origin})
 
 
+def _vertex(origin: str) -> Any:
+    from google import genai
+    from google.oauth2.credentials import Credentials
+
+    return genai.Client(
+        vertexai=True,
+        project="acme",
+        location="europe-west4",
+        credentials=Credentials(token="t"),
+        http_options={"base_url": origin},
+    )
+
+
 def _zai(origin: str) -> Any:
     import zai
 
@@ -113,6 +126,9 @@ TOGETHER = Sdk("together", "api.together.xyz", "together.APIStatusError", _toget
 GROQ = Sdk("groq", "api.groq.com", f"groq.{DENIED}", _groq)
 FIREWORKS = Sdk("fireworks-ai", "api.fireworks.ai", f"fireworks.{DENIED}", _fireworks)
 GEMINI = Sdk("google-genai", "generativelanguage.googleapis.com", "google.genai.errors.ClientError", _gemini)
+VERTEX = Sdk(
+    "google-genai", "europe-west4-aiplatform.googleapis.com", "google.genai.errors.ClientError", _vertex
+)
 ZAI = Sdk("zai-sdk", "api.z.ai", "zai.core.APIStatusError", _zai)
 
 CALLS = (
@@ -136,6 +152,11 @@ CALLS = (
     AZURE.blocks("a fine-tuning job at Azure", "azure-openai.fine_tuning.jobs.create", _tune),
     AZURE.blocks(
         "a file for fine-tuning at Azure", "azure-openai.files.create.fine_tune", _file("fine-tune")
+    ),
+    AZURE.blocks(
+        "a large upload for fine-tuning at Azure",
+        "azure-openai.uploads.create.fine_tune",
+        lambda c: c.uploads.create(bytes=9, filename="a.jsonl", mime_type="text/jsonl", purpose="fine-tune"),
     ),
     AZURE.passes("a chat at Azure", "azure-openai.inference", _chat, _CHAT_ANSWER),
     AZURE.passes("a file for a batch at Azure", "azure-openai.files.create", _file("batch"), _FILE),
@@ -284,6 +305,21 @@ CALLS = (
     ),
     GEMINI.passes("the list of models", "", lambda c: list(c.models.list()), {"models": []}),
     GEMINI.passes("the end of a batch", "gemini.control", lambda c: c.batches.cancel(name="batches/1")),
+    VERTEX.blocks(
+        "a tuning job at Vertex AI",
+        "vertex-ai.tuning_jobs.create",
+        lambda c: c.tunings.tune(
+            base_model="gemini-2.5-flash", training_dataset={"gcs_uri": "gs://acme-training/minutes.jsonl"}
+        ),
+    ),
+    VERTEX.passes(
+        "a prompt at Vertex AI",
+        "vertex-ai.generate",
+        lambda c: c.models.generate_content(model="gemini-2.5-flash", contents=TEXT),
+    ),
+    VERTEX.passes(
+        "the list of tuning jobs at Vertex AI", "", lambda c: list(c.tunings.list()), {"tuningJobs": []}
+    ),
     ZAI.blocks(
         "a cloned voice",
         "zhipu.voice.clone",
