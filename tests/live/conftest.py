@@ -55,10 +55,15 @@ def store(
 def gateway(
     places: Places, providers: Providers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    """The gateway that most tests share: shipped rules, default profile, every mode that needs no privilege."""
+    """The gateway that most tests share: shipped rules, default profile, every mode that needs no privilege.
+
+    Clients that offer HTTP/2 get it, so that it is theirs to choose by which lane they are served.
+    """
     modes = ("explicit", "socks5", f"reverse:{places['api.openai.com'].origin}")
     arguments = [part for mode in modes for part in ("--mode", f"{mode}@127.0.0.1:0")]
-    with Gateway(tmp_path_factory.mktemp("gateway"), places, *arguments) as found:
+    with Gateway(
+        tmp_path_factory.mktemp("gateway"), places, *arguments, settings={"prefer_h2": True}
+    ) as found:
         yield found
 
 

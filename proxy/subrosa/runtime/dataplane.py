@@ -93,6 +93,8 @@ def engine_settings(settings: Settings, authority: CaPaths) -> EngineSettings:
         ),
         limits=_limits(settings.limits, settings.workers),
         state_dir=settings.state_dir,
+        lanes=settings.lanes,
+        prefer_h2=settings.prefer_h2,
     )
 
 
