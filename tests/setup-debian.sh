@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # command=package
-needs=(curl=curl git=git iptables=iptables node=nodejs npm=npm openssl=openssl promtool=prometheus)
+needs=(curl=curl git=git ip=iproute2 iptables=iptables node=nodejs npm=npm openssl=openssl promtool=prometheus systemd-analyze=systemd)
 
 missing_commands=() missing_packages=()
 for need in "${needs[@]}"; do

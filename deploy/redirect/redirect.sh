@@ -48,9 +48,12 @@ rejected() {
     fi
 }
 
-# own: what local programs send and what is left alone of it
+# own FAMILY: what is left alone of what local programs send. What was redirected goes to loopback, and the filter still
+# sees the device that it would have left by: hence the addresses.
 own() {
+    case "$1" in ip6tables) loopback=::1/128 ;; *) loopback=127.0.0.0/8 ;; esac
     echo "-A $CHAIN -o lo -j RETURN"
+    echo "-A $CHAIN -d $loopback -j RETURN"
     echo "-A $CHAIN -m owner --uid-owner $uid -j RETURN"
 }
 
@@ -72,9 +75,9 @@ hook() {
 # The filter comes first: until the redirect stands, nothing gets out.
 up_owner() {
     for each in $(families); do
-        { own; exempt "$each"; rejected "$each"; } | replace "$each" filter
+        { own "$each"; exempt "$each"; rejected "$each"; } | replace "$each" filter
         hook "$each" filter OUTPUT
-        { own; exempt "$each"; redirected; } | replace "$each" nat
+        { own "$each"; exempt "$each"; redirected; } | replace "$each" nat
         hook "$each" nat OUTPUT
     done
 }
