@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
@@ -140,3 +141,9 @@ class SmallDisk(Disk):
 def sizes(directory: Path) -> dict[str, int]:
     """Name to size of every segment."""
     return {path.name: path.stat().st_size for path in sorted(directory.glob("*.jsonl"))}
+
+
+async def settled(waiting: Awaitable[None] | None) -> None:
+    """Wait for what has to be waited for."""
+    if waiting is not None:
+        await waiting

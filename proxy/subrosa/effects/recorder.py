@@ -1,16 +1,16 @@
 """The recorder: each decision is counted, logged and kept, exactly once, whatever happens to the disk."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Protocol
 
 import structlog
 
-from subrosa.effects.evidence import Told
+from subrosa.effects.evidence import Told as Batch
 from subrosa.effects.logs import DecisionLog
 from subrosa.effects.metrics import Metrics
-from subrosa.effects.records import Record, decision_record, encode, outcome_record
+from subrosa.effects.records import Record, Told, decision_record, encode, outcome_line, outcome_record
 from subrosa.effects.redact import TagWords, redact
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from subrosa.policy.policy import Policy
@@ -65,18 +65,28 @@ class Recorder:
 
     # --- the gateway's port --------------------------------------------------------------------------------
 
-    async def decided(self, decision: Decision, seconds: float) -> None:
-        """Record a decision; returns when it is durable, where it carries customer content.
+    def decided(self, decision: Decision, seconds: float) -> "Coroutine[None, None, None] | None":
+        """Record a decision; gives what to await until it is durable, where it carries customer content.
 
-        Raises EvidenceError when it could not be made durable. A block stays the block that it is; an allow is
-        told as a refusal with reason ``evidence``, also where the caller gave up waiting.
+        Raises EvidenceError, here or where that is awaited, when it could not be made durable. A block stays the
+        block that it is; an allow is told as a refusal with reason ``evidence``, also where the caller gave up waiting.
         """
-        record = redact(decision_record(decision, self._clock(), seconds), self._words)
-        line = encode(record)
+        record, line = self._written(decision, seconds)
         try:
             durable = self._append(line, durable=decision.customer_content)
-            if durable is not None:
-                await durable
+        except EvidenceError:
+            self._unkept(decision, seconds)
+            raise
+        if durable is not None:
+            return self._durable(durable, decision, record, line, seconds)
+        self._tell(decision, record, line, seconds)
+        return None
+
+    async def _durable(
+        self, durable: "asyncio.Future[None]", decision: Decision, record: Record, line: str, seconds: float
+    ) -> None:
+        try:
+            await durable
         except EvidenceError:
             self._unkept(decision, seconds)
             raise
@@ -87,12 +97,23 @@ class Recorder:
             raise
         self._tell(decision, record, line, seconds)
 
+    def _written(self, decision: Decision, seconds: float) -> tuple[Record, str]:
+        """The redacted record and its line; of a decision that was told before, all but what is new is kept."""
+        told = decision.shared.get("told")
+        if isinstance(told, tuple) and told[0] is self._words:
+            again: Told = told[1]
+            return again.again(decision.id, self._clock(), seconds)
+        record = redact(decision_record(decision, self._clock(), seconds), self._words)
+        line = encode(record)
+        decision.shared["told"] = (self._words, Told.of(record, line))
+        return record, line
+
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
         """Record what became of a transfer; never raises."""
         try:
             self.metrics.ended(decision, outcome)
             record = outcome_record(outcome, self._clock())
-            line = encode(record)
+            line = outcome_line(record)
             self._follower(record, line)
             self._append(line, durable=False)
         except Exception:
@@ -125,7 +146,7 @@ class Recorder:
         self._words = TagWords.of(policy.tags.vocabulary)
         self.metrics.learn(policy)
 
-    def evidence_told(self, told: Told) -> None:
+    def evidence_told(self, told: Batch) -> None:
         """Take what became of a batch of evidence; a store that starts or stops failing is logged."""
         if told.fault:
             self.metrics.evidence(0, told.records)

@@ -21,6 +21,7 @@ Plain words are chosen where the standards differ among themselves; an exporter 
 """
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -106,6 +107,44 @@ def outcome_record(outcome: TransferOutcome, now: float) -> Record:
         "sha256": outcome.sha256,
         "seconds": round(outcome.seconds, 6),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A decision as it was told: its redacted fields, and its line between time and seconds."""
+
+    record: Record
+    middle: str
+
+    @classmethod
+    def of(cls, record: Record, line: str) -> "Told":
+        """What `again` needs of a decision."""
+        start = line.index(_TIME) + len(_TIME) + len(str(record["time"]))
+        return cls(record, line[start : line.rindex(_SECONDS)])
+
+    def again(self, decision_id: str, now: float, seconds: float) -> tuple[Record, str]:
+        """Record and line of another decision that is equal but for its id."""
+        time, took = timestamp(now), round(seconds, 9)
+        record = {**self.record, "id": decision_id, "time": time, "seconds": took}
+        line = (
+            f'{{"record":"decision","id":{encode(decision_id)}{_TIME}{time}{self.middle}{_SECONDS}{took!r}}}'
+        )
+        return record, line
+
+
+_TIME, _SECONDS = ',"time":"', ',"seconds":'
+
+
+def outcome_line(record: Record) -> str:
+    """The line of an outcome: `encode` of it, at half the cost."""
+    return (
+        f'{{"record":"outcome","id":{encode(record["id"])},"time":"{record["time"]}","sent":{record["sent"]},'
+        f'"received":{record["received"]},"discarded":{record["discarded"]},'
+        f'"upstream_status":{record["upstream_status"]},"aborted":{encode(record["aborted"])},'
+        f'"refused":{encode(record["refused"])},"rule":{encode(record["rule"])},'
+        f'"late":{"true" if record["late"] else "false"},"sha256":{encode(record["sha256"])},'
+        f'"seconds":{record["seconds"]!r}}}'
+    )
 
 
 def timestamp(now: float) -> str:

@@ -11,7 +11,7 @@ from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.sessions import SessionFacts, SessionKey
 from subrosa.facts.stage import Stage
-from subrosa.gateway.judging import FailedError, Heard, Identify, Shared, failure
+from subrosa.gateway.judging import FailedError, Heard, Identify, Known, Shared, failure
 from subrosa.gateway.ports import TransferOutcome
 from subrosa.gateway.uploads import named
 from subrosa.policy.decision import Decision, decision_of
@@ -40,6 +40,8 @@ class Judged:
         self._outcome: TransferOutcome | None = None
         self._hashed = 0
         self._thinking = 0.0
+        self._known: Known | None = None
+        """Where to remember what is decided, if that is at the head."""
 
     # --- judging -------------------------------------------------------------------------------------------
 
@@ -51,7 +53,7 @@ class Judged:
     def open_now(self, heard: Heard, connect: ConnectFacts) -> Rest | None:
         """What `open` does, as far as it goes without waiting; what to await for the rest, None where that is all."""
         self._raw = heard.raw
-        return self._at_once(lambda: self._begin_now(heard, connect))
+        return self._at_once(self._begin_now, heard, connect)
 
     async def refuse(self, verdict: Verdict, identify: Identify, tls: TlsFacts | None = None) -> None:
         """Refuse without a head to judge, and record that. Never raises but for cancellation."""
@@ -86,14 +88,27 @@ class Judged:
             await rest
 
     def _begin_now(self, heard: Heard, connect: ConnectFacts, *, wrong: bool = False) -> Rest | None:
+        known = heard.known
+        if known is not None and known.decision is not None and not wrong and self._is_known(known, connect):
+            return self._record_now(known.decision)
         if self._begin(heard.tls, connect, wrong=wrong) and not self.verdict.decided:
             if heard.refused is not None:
                 self._refuse(heard.refused)
             else:
-                rest = self._judge(heard.raw, heard.fault)
+                rest = self._judge(heard, connect)
                 if rest is not None:
                     return rest
         return self._record_now() if self.verdict.decided else None
+
+    def _is_known(self, known: Known, connect: ConnectFacts) -> bool:
+        """Whether the very same was judged before, by the policy that there is now."""
+        ports, inspection = self.shared.ports, known.inspection
+        if inspection is None or inspection.policy is not ports.policy() or ports.lockdown():
+            return False
+        if known.connect != connect:
+            return False
+        self.head, self._inspection, self.verdict = known.head, inspection, inspection.verdict
+        return True
 
     async def _admit(self, identify: Identify) -> None:
         policy = self.shared.ports.policy()
@@ -123,11 +138,14 @@ class Judged:
             self._refuse(refusal(Reason.AUTHENTICATION, "guard.authentication", Stage.CONNECT, detail))
         return True
 
-    def _judge(self, raw: RawHead | None, fault: HeadError | None) -> Rest | None:
+    def _judge(self, heard: Heard, connect: ConnectFacts) -> Rest | None:
         """Judge a head; gives what to await where an upload that it goes on with must be looked up first."""
-        if fault is None and raw is not None:
+        fault, known = heard.fault, heard.known
+        if known is not None:
+            self.head = known.head
+        if fault is None and self.head is None and heard.raw is not None:
             try:
-                self.head = self.shared.parts.check_head(raw, self.shared.limits.head)
+                self.head = self.shared.parts.check_head(heard.raw, self.shared.limits.head)
             except HeadError as found:
                 fault = found
         if fault is not None:
@@ -137,6 +155,9 @@ class Judged:
             if keys is not None:
                 return self._recall(self.head, keys)
             self._judge_head(self.head, None)
+            if known is not None:
+                known.head, known.connect = self.head, connect
+                self._known = known
         return None
 
     async def _recall(self, head: RequestHead, keys: Sequence[SessionKey]) -> None:
@@ -145,7 +166,10 @@ class Judged:
             await self._record()
 
     def _judge_head(self, head: RequestHead, opened: SessionFacts | None) -> None:
-        self._caused("inspection", lambda: self._think(lambda inspection: inspection.head(head, opened)))
+        try:
+            self._think(lambda inspection: inspection.head(head, opened))
+        except Exception as fault:
+            raise FailedError("inspection") from fault
 
     def _step(self, step: Callable[[Inspection], Verdict]) -> None:
         """One synchronous step of the inspection, unless it is over."""
@@ -164,7 +188,7 @@ class Judged:
         self._thinking += self.shared.clock() - begun
 
     def _refuse(self, verdict: Verdict) -> None:
-        self.verdict = verdict
+        self.verdict, self._known = verdict, None
         if self._inspection is not None and not self._recording:
             self._inspection.refuse(verdict)
 
@@ -174,12 +198,19 @@ class Judged:
         if rest is not None:
             await rest
 
-    def _record_now(self) -> Rest | None:
-        if self._recording or self._inspection is None:
+    def _record_now(self, before: Decision | None = None) -> Rest | None:
+        inspection = self._inspection
+        if self._recording or inspection is None:
             return None
         self._recording = True
-        self._inspection.verdict = self.verdict
-        decision = decision_of(self._inspection, self.id, self.transport)
+        if before is not None:
+            decision = before.again(self.id)
+        else:
+            settled = inspection.verdict is self.verdict and not self._hashed
+            inspection.verdict = self.verdict
+            decision = decision_of(inspection, self.id, self.transport)
+            if settled and self._known is not None and _is_settled(inspection):
+                self._known.inspection, self._known.decision = inspection, decision
         try:
             kept = self.shared.ports.recorder.decided(decision, self._thinking)
         except Exception as fault:  # noqa: BLE001 - whatever a recorder raises, nothing was recorded
@@ -222,10 +253,10 @@ class Judged:
             if cause != "evidence":
                 await self._try_to_record()
 
-    def _at_once(self, step: Callable[[], Rest | None]) -> Rest | None:
+    def _at_once[**P](self, step: Callable[P, Rest | None], *args: P.args, **named: P.kwargs) -> Rest | None:
         """`_guarded`, for a step that may not have to wait; what it has to wait for is guarded too."""
         try:
-            rest = step()
+            rest = step(*args, **named)
         except Exception as fault:  # noqa: BLE001 - as below
             cause, reason = failure(fault)
             self.fail(cause, reason)
@@ -250,3 +281,10 @@ class Judged:
         if self.head is None:
             return Stage.CONNECT
         return Stage.BODY if self._hashed else Stage.HEAD
+
+
+def _is_settled(inspection: Inspection) -> bool:
+    """Whether nothing but the head, and who sends it, made the verdict."""
+    head = inspection.subject.facts.head
+    at_head = inspection.verdict.stage <= Stage.HEAD
+    return head is not None and head.upgrade is None and inspection.framing is None and at_head

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from subrosa.facts.head import HeadError, RawHead
-from subrosa.facts.records import ConnectFacts, TlsFacts
+from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.sessions import SessionsError
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.ports import EvidenceError, Ports
 from subrosa.gateway.seam import Parts, Vetting
 from subrosa.gateway.spool import SpoolBudget
+from subrosa.policy.decision import Decision
+from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Reason, Verdict
 
 
@@ -32,6 +34,20 @@ type Identify = Callable[[], Awaitable[tuple[ConnectFacts, bool]]]
 """Who sends and where to; True beside it when a user was named whose password is wrong."""
 
 
+@dataclass(slots=True)
+class Known:
+    """What followed from a head, for the next request on the same connection that has the very same octets.
+
+    ``inspection`` is of a head that settled everything, and so is ``decision``: under the same policy, and sent by the
+    same client, the same head settles the same.
+    """
+
+    head: RequestHead | None = None
+    inspection: Inspection | None = None
+    connect: ConnectFacts | None = None
+    decision: Decision | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What a lane read at the head: a raw head, or why there is none, or a refusal of its own."""
@@ -40,6 +56,7 @@ class Heard:
     fault: HeadError | None = None
     refused: Verdict | None = None
     tls: TlsFacts | None = None
+    known: Known | None = None
 
 
 class FailedError(Exception):

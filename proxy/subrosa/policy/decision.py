@@ -3,7 +3,7 @@
 Ids and times are the gateway's, redaction is the effects'.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from urllib.parse import quote
 
 from subrosa.facts.paths import Query
@@ -47,6 +47,19 @@ class Decision:
     shapes: tuple[str, ...]
     tags: tuple[tuple[str, str, str], ...]
     checksums: tuple[tuple[str, str], ...]
+    shared: dict[str, object] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What those who tell it made of all but the id: shared with the decisions that are equal but for that."""
+
+    def again(self, decision_id: str) -> "Decision":
+        """The same decision, taken once more."""
+        made = object.__new__(Decision)
+        for name in _FIELDS:
+            object.__setattr__(made, name, getattr(self, name))
+        object.__setattr__(made, "id", decision_id)
+        return made
+
+
+_FIELDS = tuple(each.name for each in fields(Decision))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +89,9 @@ class EvidenceError(OSError):
     """A decision could not be made durable."""
 
 
+_PREFIX = b"x-amz-checksum-"
 _CHECKSUMS = ("content-md5", "content-digest", "repr-digest", "digest", "x-amz-content-sha256", "x-goog-hash")
+_NAMED = frozenset(name.encode() for name in _CHECKSUMS)
 
 
 def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Decision:
@@ -85,7 +100,7 @@ def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Dec
     facts = subject.facts
     head, client, target = facts.head, facts.connect.client, facts.connect.target
     authority = head.authority if head is not None else target
-    fields = head.fields if head is not None else None
+    lines = head.fields if head is not None else None
     found = (*subject.head_kinds, *subject.body.kinds)
     return Decision(
         id=decision_id,
@@ -107,7 +122,7 @@ def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Dec
         port=authority.port if authority is not None else 0,
         path=head.path.text if head is not None else "",
         query=_query(head.query) if head is not None else "",
-        content_type=next(iter(fields.get_all("content-type")), "") if fields is not None else "",
+        content_type=next(iter(lines.get_all("content-type")), "") if lines is not None else "",
         declared_length=-1 if head is None or head.length is None else head.length,
         kinds=tuple(kind.value for kind in subject.kinds()),
         recognisers=tuple(dict.fromkeys(kind.by for kind in found)),
@@ -132,7 +147,7 @@ _KEPT = "/:,~*$@!()'[]"
 
 def _checksums(inspection: Inspection) -> tuple[tuple[str, str], ...]:
     head = inspection.subject.facts.head
-    if head is None:
+    if head is None or not any(name in _NAMED or name.startswith(_PREFIX) for name in head.fields.index):
         return ()
     named = ((name, value) for name in _CHECKSUMS for value in head.fields.get_all(name))
-    return (*named, *head.fields.with_prefix("x-amz-checksum-"))
+    return (*named, *head.fields.with_prefix(_PREFIX.decode()))

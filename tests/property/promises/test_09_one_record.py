@@ -30,7 +30,7 @@ from subrosa.gateway.seam import Parts
 from subrosa.gateway.spool import SpoolBudget
 from subrosa.gateway.transfer import Transfer
 from subrosa.policy.inspection import Inspection
-from telling import ALLOW, BLOCK, NOW, OBSERVED, Lines, Shelf, decision, metrics, outcome
+from telling import ALLOW, BLOCK, NOW, OBSERVED, Lines, Shelf, decision, metrics, outcome, settled
 
 
 class Kit:
@@ -91,7 +91,7 @@ async def record(kit: Kit, name: str, step: Step) -> bool:
     kit.shelf.fault = "disk full" if step.store == "fails" else ""
     kit.shelf.stuck = step.store == "hangs"
     told = decision(id=name, verdict=step.verdict, customer_content=step.content)
-    task = asyncio.ensure_future(kit.recorder.decided(told, 1e-5))
+    task = asyncio.ensure_future(settled(kit.recorder.decided(told, 1e-5)))
     await asyncio.sleep(0)
     if not task.done():
         task.cancel()

@@ -14,7 +14,7 @@ from subrosa.effects.recorder import Recorder
 from subrosa.effects.segments import read_segments
 from subrosa.gateway import ports
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
-from telling import ALLOW, BLOCK, NOW, OBSERVED, Lines, Shelf, decision, metrics, outcome
+from telling import ALLOW, BLOCK, NOW, OBSERVED, Lines, Shelf, decision, metrics, outcome, settled
 
 
 class Kit:
@@ -56,7 +56,9 @@ def transfers(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
 async def test_one_decision_is_one_record_one_line_and_one_count(verdict: object, content: bool) -> None:
     kit = Kit()
     for number in range(20):
-        await kit.recorder.decided(decision(id=f"{number}", verdict=verdict, customer_content=content), 1e-5)
+        await settled(
+            kit.recorder.decided(decision(id=f"{number}", verdict=verdict, customer_content=content), 1e-5)
+        )
     names = [f"{number}" for number in range(20)]
 
     assert [record["id"] for record in kit.kept()] == names
@@ -68,7 +70,7 @@ async def test_one_decision_is_one_record_one_line_and_one_count(verdict: object
 @pytest.mark.asyncio
 async def test_log_and_evidence_tell_the_same() -> None:
     kit = Kit()
-    await kit.recorder.decided(decision(tags=(("x-purpose", "x-purpose", "model-training"),)), 1e-5)
+    await settled(kit.recorder.decided(decision(tags=(("x-purpose", "x-purpose", "model-training"),)), 1e-5))
 
     assert kit.kept() == [json.loads(json.dumps(kit.log.records[0]))]
 
@@ -77,7 +79,7 @@ async def test_log_and_evidence_tell_the_same() -> None:
 async def test_what_is_told_is_redacted_with_the_vocabulary_in_force() -> None:
     kit = Kit()
     tags = (("x-purpose", "x-purpose", "model-training"), ("x-purpose", "x-purpose", "budget"))
-    await kit.recorder.decided(decision(query="sig=abc", tags=tags), 1e-5)
+    await settled(kit.recorder.decided(decision(query="sig=abc", tags=tags), 1e-5))
 
     assert kit.kept()[0]["query"] == "sig=[redacted]"
     assert kit.kept()[0]["tags"] == [
@@ -91,7 +93,7 @@ async def test_an_allow_that_cannot_be_kept_is_told_as_the_refusal_that_it_becom
     kit = Kit()
     kit.shelf.fault = "disk full"
     with pytest.raises(EvidenceError):
-        await kit.recorder.decided(decision(verdict=ALLOW), 1e-5)
+        await settled(kit.recorder.decided(decision(verdict=ALLOW), 1e-5))
 
     assert kit.transfers() == {("block", "evidence"): 1}
     assert [(record["verdict"], record["reason"]) for record in kit.log.records] == [("block", "evidence")]
@@ -103,7 +105,7 @@ async def test_a_block_that_cannot_be_kept_stays_the_block_that_it_is() -> None:
     kit = Kit()
     kit.shelf.fault = "disk full"
     with pytest.raises(EvidenceError):
-        await kit.recorder.decided(decision(), 1e-5)
+        await settled(kit.recorder.decided(decision(), 1e-5))
 
     assert kit.transfers() == {("block", "training-destination"): 1}
 
@@ -112,7 +114,7 @@ async def test_a_block_that_cannot_be_kept_stays_the_block_that_it_is() -> None:
 async def test_a_control_request_passes_while_evidence_fails() -> None:
     kit = Kit()
     kit.shelf.fault = "disk full"
-    await kit.recorder.decided(decision(verdict=ALLOW, customer_content=False), 1e-5)
+    await settled(kit.recorder.decided(decision(verdict=ALLOW, customer_content=False), 1e-5))
 
     assert kit.transfers() == {("allow", "allowed"): 1}
 
@@ -122,15 +124,15 @@ async def test_without_a_store_customer_content_is_refused() -> None:
     made, _ = metrics()
     recorder = Recorder(made, Lines(), lambda: NOW, Feed().take)
     with pytest.raises(EvidenceError):
-        await recorder.decided(decision(verdict=ALLOW), 1e-5)
-    await recorder.decided(decision(verdict=ALLOW, customer_content=False), 1e-5)
+        await settled(recorder.decided(decision(verdict=ALLOW), 1e-5))
+    await settled(recorder.decided(decision(verdict=ALLOW, customer_content=False), 1e-5))
 
 
 @pytest.mark.asyncio
 async def test_a_caller_who_gives_up_leaves_a_refusal_and_a_record_that_nothing_left() -> None:
     kit = Kit()
     kit.shelf.stuck = True
-    task = asyncio.ensure_future(kit.recorder.decided(decision(verdict=ALLOW), 1e-5))
+    task = asyncio.ensure_future(settled(kit.recorder.decided(decision(verdict=ALLOW), 1e-5)))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -145,7 +147,7 @@ async def test_a_caller_who_gives_up_leaves_a_refusal_and_a_record_that_nothing_
 @pytest.mark.asyncio
 async def test_an_outcome_follows_its_decision() -> None:
     kit = Kit()
-    await kit.recorder.decided(decision(), 1e-5)
+    await settled(kit.recorder.decided(decision(), 1e-5))
     kit.recorder.ended(decision(), outcome(discarded=7, sha256="ab"))
 
     assert [record["record"] for record in kit.kept()] == ["decision", "outcome"]
@@ -167,7 +169,7 @@ async def test_the_end_of_a_transfer_never_raises() -> None:
 async def test_the_latest_decisions_are_kept_newest_first_and_no_more_than_so_many() -> None:
     kit = Kit(most_recent=3)
     for number in range(10):
-        await kit.recorder.decided(decision(id=f"{number}"), 1e-5)
+        await settled(kit.recorder.decided(decision(id=f"{number}"), 1e-5))
 
     assert [record["id"] for record in kit.feed.recent()] == ["9", "8", "7"]
 
@@ -177,11 +179,11 @@ async def test_listeners_hear_decisions_and_outcomes_and_slow_ones_lose_the_olde
     kit = Kit()
     with kit.feed.subscribe(most=2) as slow, kit.feed.subscribe() as quick:
         for number in range(4):
-            await kit.recorder.decided(decision(id=f"{number}"), 1e-5)
+            await settled(kit.recorder.decided(decision(id=f"{number}"), 1e-5))
         kit.recorder.ended(decision(id="3"), outcome("3"))
         heard = [quick.get_nowait()["id"] for _ in range(quick.qsize())]
         late = [slow.get_nowait()["record"] for _ in range(slow.qsize())]
-    await kit.recorder.decided(decision(id="after"), 1e-5)
+    await settled(kit.recorder.decided(decision(id="after"), 1e-5))
 
     assert heard == ["0", "1", "2", "3", "3"]
     assert late == ["decision", "outcome"]
@@ -214,7 +216,7 @@ async def test_through_a_real_store_every_decision_is_there_once(tmp_path: Path)
 
     async def one(name: int) -> None:
         made: Decision = decision(id=f"{name}", verdict=ALLOW, customer_content=name % 3 > 0)
-        await kit.recorder.decided(made, 1e-5)
+        await settled(kit.recorder.decided(made, 1e-5))
         kit.recorder.ended(made, replace(outcome(), id=f"{name}"))
 
     await asyncio.gather(*(one(name) for name in range(300)))

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Protocol
 
 from subrosa.content.answers import MOST_ANSWER
-from subrosa.facts.head import RawHead
 from subrosa.facts.stage import Stage
 from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, body_reader
 from subrosa.gateway.caller import Caller
@@ -15,7 +14,8 @@ from subrosa.gateway.judging import Shared
 from subrosa.gateway.lean.answers import AnswerHead
 from subrosa.gateway.lean.dialing import Dialler
 from subrosa.gateway.lean.pipe import Octets, Pipe
-from subrosa.gateway.lean.upstream import Key, Upstream
+from subrosa.gateway.lean.said import Said
+from subrosa.gateway.lean.upstream import Key, Told, Upstream
 from subrosa.gateway.narrow import known
 from subrosa.gateway.onward import Lines, response_lines
 from subrosa.gateway.shapes import ProxyError
@@ -68,32 +68,27 @@ class Side(Protocol):
     def advance(self) -> None:
         """Do with what is here all that can be done now."""
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         """Something raised: close everything."""
 
 
 class Answering:
     """The half of an exchange that speaks."""
 
-    def __init__(
-        self, side: Side, raw: RawHead | None, lines: Lines, size: int | None, *, keep: bool
-    ) -> None:
+    def __init__(self, side: Side, said: Said) -> None:
         self.side = side
-        self.raw = raw
-        self.lines = lines
+        self.said = said
         self.transfer = Transfer(side.shared, "http/1.1")
-        self.reader: BodyReader = body_reader(size)
-        self.whole = size == 0
+        self.reader: BodyReader = body_reader(said.size)
+        self.whole = said.size == 0
         """Whether the request's end was seen."""
         self.phase = Phase.WAITING
-        self.keep = keep
+        self.keep = said.keep
         self.answer_began = False
         """Whether a final head went to the client."""
         self.answer_done = False
         self.aborted = ""
         self.upstream: Upstream | None = None
-        self._old = raw is not None and raw.version == "HTTP/1.0"
-        self._to_head = raw is not None and raw.method == b"HEAD"
         self._chunked = False
         self._out: list[Octets] = []
         self._back: bytearray | None = None
@@ -153,23 +148,19 @@ class Answering:
             if self.side.pipe.blocked and self.upstream is not None:
                 self.upstream.pipe.read(on=False)
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         """Something raised."""
         self.side.failed(fault)
 
     def _tell_head(self, head: AnswerHead) -> None:
         self.answer_began = True
-        lines = response_lines(
-            head.lines,
-            head.status,
-            to_h2=False,
-            bodiless=head.size == 0 or self._to_head,
-            old_client=self._old,
-        )
-        if lines:
-            self._chunked = lines[-1] is _CHUNKED or lines[-1] == _CHUNKED
-            self.keep = self.keep and lines[-1] != _CLOSES
-        self._out.append(head_octets(head.status, head.reason, lines))
+        upstream, old = known(self.upstream), self.said.old
+        told = upstream.told
+        if told is None or told.head is not head or told.old is not old:
+            told = upstream.told = _told(head, old=old, to_head=self.said.to_head)
+        self._chunked = told.chunked
+        self.keep = self.keep and not told.closes
+        self._out.append(told.octets)
 
     def _tell_data(self, octets: Octets) -> None:
         self.transfer.received += len(octets)
@@ -297,6 +288,14 @@ class Answering:
                 self.transfer.discard(piece)
         except FramingError:
             self.reader = body_reader(UNTIL_CLOSE)
+
+
+def _told(head: AnswerHead, *, old: bool, to_head: bool) -> Told:
+    bodiless = head.size == 0 or to_head
+    lines = response_lines(head.lines, head.status, to_h2=False, bodiless=bodiless, old_client=old)
+    last = lines[-1] if lines else None
+    octets = head_octets(head.status, head.reason, lines)
+    return Told(head, octets, old=old, chunked=last == _CHUNKED, closes=last == _CLOSES)
 
 
 def head_octets(status: int, reason: bytes, lines: Lines) -> bytes:

@@ -6,6 +6,7 @@ takes more than one reading for an answer (two lengths, a length beside `chunked
 
 from dataclasses import dataclass
 
+from subrosa.facts.hops import elements
 from subrosa.gateway.bodies import UNTIL_CLOSE
 
 type Lines = tuple[tuple[bytes, bytes], ...]
@@ -25,45 +26,50 @@ class AnswerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """One final head; ``size`` is the octets of its body, None for chunked, `UNTIL_CLOSE` for all there is."""
+    """One final head; ``size`` is the octets of its body, None for chunked, `UNTIL_CLOSE` for all there is.
+
+    ``persistent``: the connection may serve another request afterwards (RFC 9112 9.3).
+    """
 
     version: bytes
     status: int
     reason: bytes
     lines: Lines
     size: int | None
-
-    @property
-    def persistent(self) -> bool:
-        """Whether the connection may serve another request afterwards (RFC 9112 9.3)."""
-        options = {
-            option.strip(b" \t").lower()
-            for name, value in self.lines
-            if name.lower() == b"connection"
-            for option in value.split(b",")
-        }
-        if self.size == UNTIL_CLOSE or b"close" in options:
-            return False
-        return self.version == b"HTTP/1.1" or b"keep-alive" in options
+    persistent: bool
 
 
-def take_answer(data: bytearray, most: int, *, to_head: bool) -> AnswerHead | None:
-    """The next final head from the front of a buffer, None while it is not whole; ``to_head``: it answers a HEAD.
+class Answers:
+    """Reads the heads of one connection; a head that is the one before, as it is within a second, is not read anew."""
 
-    Raises:
-        AnswerError: for one of more than ``most`` octets, and for one that cannot be read in one way.
-    """
-    while True:
-        at, after = _end(data)
-        if at < 0:
-            if len(data) > most:
-                raise AnswerError("its head is too large")
-            return None
-        octets = bytes(data[:at])
-        del data[:after]
-        head = _read(octets, to_head=to_head)
-        if head.status == _SWITCHING or head.status >= _FINAL:
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._before = b""
+        self._head: AnswerHead | None = None
+        self._to_head = False
+
+    def take(self, data: bytearray, *, to_head: bool) -> AnswerHead | None:
+        """The next final head from the front of a buffer, None while it is not whole; ``to_head``: it answers a HEAD.
+
+        Raises:
+            AnswerError: for one over the limit, and for one that cannot be read in one way.
+        """
+        before, head = self._before, self._head
+        if head is not None and to_head is self._to_head and data.startswith(before):
+            del data[: len(before)]
             return head
+        while True:
+            at, after = _end(data)
+            if at < 0:
+                if len(data) > self._most:
+                    raise AnswerError("its head is too large")
+                return None
+            octets, whole = bytes(data[:at]), bytes(data[:after])
+            del data[:after]
+            head = _read(octets, to_head=to_head)
+            if head.status == _SWITCHING or head.status >= _FINAL:
+                self._before, self._head, self._to_head = whole, head, to_head
+                return head
 
 
 def _end(data: bytearray) -> tuple[int, int]:
@@ -93,7 +99,15 @@ def _read(octets: bytes, *, to_head: bool) -> AnswerHead:
     if b"".join([name for name, _ in lines]).translate(None, _NAME_OCTETS):
         raise AnswerError("a field name is no token")
     kept = tuple(lines)
-    return AnswerHead(version, status, reason, kept, _size(version, status, kept, to_head=to_head))
+    size = _size(version, status, kept, to_head=to_head)
+    return AnswerHead(version, status, reason, kept, size, _persistent(version, kept, size))
+
+
+def _persistent(version: bytes, lines: Lines, size: int | None) -> bool:
+    options = elements(tuple([value for name, value in lines if name.lower() == b"connection"]))
+    if size == UNTIL_CLOSE or b"close" in options:
+        return False
+    return version == b"HTTP/1.1" or b"keep-alive" in options
 
 
 def _tolerantly(octets: bytes) -> list[bytes]:

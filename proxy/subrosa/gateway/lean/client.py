@@ -6,15 +6,15 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from subrosa.facts.head import HeadError
-from subrosa.facts.hops import elements
-from subrosa.gateway.bodies import UNTIL_CLOSE, FramingError
+from subrosa.gateway.bodies import FramingError
 from subrosa.gateway.caller import Caller
-from subrosa.gateway.heads import Lines, framing, raw_head, split_head, take_head
+from subrosa.gateway.heads import take_head
 from subrosa.gateway.judging import Shared
 from subrosa.gateway.lean.answering import TAKING, Phase
 from subrosa.gateway.lean.dialing import Dialler
 from subrosa.gateway.lean.exchange import Exchange
 from subrosa.gateway.lean.pipe import Pipe
+from subrosa.gateway.lean.said import Said
 from subrosa.gateway.lean.upstream import Key, Upstream
 from subrosa.gateway.looks import begins_request
 from subrosa.gateway.spool import SpoolError
@@ -55,6 +55,7 @@ class Client:
         self._now = loop.time
         self._touched = loop.time()
         self._began = False
+        self._said = Said()
         self._advancing = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -124,7 +125,7 @@ class Client:
         if self.upstream is not None:
             self.upstream.pipe.read(on=True)
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         """Something inside raised: nothing of this connection goes on."""
         log.error("a connection failed", exc_info=fault)
         self.shared.ports.recorder.failed_closed("spool" if isinstance(fault, SpoolError) else "engine")
@@ -214,26 +215,22 @@ class Client:
                 self.wait()
                 return False
             self._began = True
-        fault = None
-        method, target, version = b"GET", b"/", "HTTP/1.1"
-        lines: Lines = []
+        fault, said = None, self._said
         try:
             octets = take_head(data, self.shared.limits.head)
             if octets is None:
                 if data:
                     self.wait()
                 return False
-            method, target, version, lines = split_head(octets)
-            if any(name.lower() == b"upgrade" for name, _ in lines):
-                self._hand_over(octets + b"\r\n\r\n" + data)
-                return False
+            if octets != said.octets:
+                said = self._said = Said.of(octets, self.caller)
         except HeadError as found:
-            fault = found
+            fault, said = found, Said()
+        if said.upgrades:
+            self._hand_over(said.octets + b"\r\n\r\n" + data)
+            return False
         self.deadline = None
-        raw = raw_head(self.caller, method, target, version, lines) if fault is None else None
-        size = framing(version, lines) if fault is None else UNTIL_CLOSE
-        exchange = Exchange(self, raw, tuple(lines), size, keep=fault is None and _persistent(version, lines))
-        self.exchange = exchange
+        self.exchange = exchange = Exchange(self, said)
         exchange.begin(fault)
         return True
 
@@ -261,12 +258,3 @@ class Client:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
             self.dialler.give(upstream)
-
-
-def _persistent(version: str, lines: Lines) -> bool:
-    """Whether the client may send another request afterwards (RFC 9112 9.3)."""
-    options = tuple([value for name, value in lines if name.lower() == b"connection"])
-    if not options:
-        return version == "HTTP/1.1"
-    said = elements(options)
-    return b"close" not in said and (version == "HTTP/1.1" or b"keep-alive" in said)

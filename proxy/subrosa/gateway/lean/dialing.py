@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from subrosa.facts.hosts import Authority, Host
 from subrosa.gateway.judging import Shared
-from subrosa.gateway.lean.answers import AnswerError, take_answer
+from subrosa.gateway.lean.answers import AnswerError, Answers
 from subrosa.gateway.lean.trust import Trust
 from subrosa.gateway.lean.upstream import Key, Upstream
 from subrosa.gateway.shapes import ProxyError
@@ -165,12 +165,12 @@ class _Tunnel:
 
     def __init__(self, status: "asyncio.Future[int]", most: int) -> None:
         self.status = status
-        self._most = most
+        self._answers = Answers(most)
         self._buffer = bytearray()
 
     def received(self, octets: memoryview) -> None:
         self._buffer += octets
-        head = take_answer(self._buffer, self._most, to_head=True)
+        head = self._answers.take(self._buffer, to_head=True)
         if head is not None:
             if self._buffer:
                 raise AnswerError("octets follow the answer")
@@ -188,7 +188,7 @@ class _Tunnel:
     def room(self) -> None:
         pass
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         if not self.status.done():
             self.status.set_exception(fault)
 

@@ -44,9 +44,10 @@ class Exchange(Answering):
     def begin(self, fault: HeadError | None = None) -> None:
         """Judge the head."""
         caller = self.side.caller
-        heard = Heard(raw=self.raw, fault=fault, tls=caller.tls)
-        if not caller.tunnelled and any(name.lower() == b"proxy-authorization" for name, _ in self.lines):
-            self._then(self.transfer.open(heard, lambda: caller.identify_by(self.lines)), self._act)
+        said = self.said
+        heard = Heard(raw=said.raw, fault=fault, tls=caller.tls, known=said.known)
+        if said.shows_user and not caller.tunnelled:
+            self._then(self.transfer.open(heard, lambda: caller.identify_by(said.lines)), self._act)
         else:
             self._then(self.transfer.open_now(heard, caller.connect_facts()), self._act)
 
@@ -71,7 +72,7 @@ class Exchange(Answering):
 
     def _go_on(self) -> None:
         """100 Continue, once, where the client waits for it."""
-        if self._went_on or self.whole or self._old:
+        if self._went_on or self.whole or self.said.old:
             return
         self._went_on = True
         head = self.transfer.head
@@ -214,22 +215,28 @@ class Exchange(Answering):
             self.refuse()
 
     def _send(self, upstream: Upstream) -> None:
-        head, raw = known(self.transfer.head), known(self.raw)
-        came = Incoming(lines=self.lines)
-        lines = request_lines(came, head, http2=False, whole=None)
+        head, said = known(self.transfer.head), self.said
         self._in_chunks = head.has_body and head.length is None
-        target = origin_form(raw.target)
-        if self.side.dialler.parent is not None and head.scheme == "http":
-            target = b"http://%b%b" % (named_authority(came, head), target)
-        first = b"%b %b HTTP/1.1\r\n" % (raw.method, target)
-        self._prefix = b"".join([first, *[b"%b: %b\r\n" % line for line in lines], b"\r\n"])
-        if "authorization" in head.fields and asks_for_login(lines, b"authorization"):
+        self._prefix = said.onward or self._onward()
+        if b"authorization" in head.fields.index and asks_for_login(said.lines, b"authorization"):
             upstream.pinned = True
         self.upstream = upstream
-        upstream.ask(self, to_head=self._to_head)
+        upstream.ask(self, to_head=self.said.to_head)
         if head.has_body and not self.whole:
             self._go_on()
         self._pump()
+
+    def _onward(self) -> bytes:
+        """The head for the destination."""
+        head, said = known(self.transfer.head), self.said
+        came = Incoming(lines=said.lines)
+        lines = request_lines(came, head, http2=False, whole=None)
+        target = origin_form(known(said.raw).target)
+        if self.side.dialler.parent is not None and head.scheme == "http":
+            target = b"http://%b%b" % (named_authority(came, head), target)
+        first = b"%b %b HTTP/1.1\r\n" % (known(said.raw).method, target)
+        said.onward = b"".join([first, *[b"%b: %b\r\n" % line for line in lines], b"\r\n"])
+        return said.onward
 
     def _pump(self) -> None:
         """Send what was held, as much as goes, and then let the rest follow."""

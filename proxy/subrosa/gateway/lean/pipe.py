@@ -20,6 +20,8 @@ _TOGETHER = 64 * 1024
 """Pieces up to this size are joined before they are written: a copy costs less than a record, or a packet, more."""
 
 type Octets = bytes | memoryview
+_ANY = (Exception, asyncio.CancelledError)
+"""Whatever an owner raises: asyncio would log a cancellation that comes out of a callback, and go on."""
 
 
 class Owner(Protocol):
@@ -40,7 +42,7 @@ class Owner(Protocol):
     def room(self) -> None:
         """Little waits to be sent."""
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         """Something raised: close everything."""
 
 
@@ -165,14 +167,14 @@ class Pipe(asyncio.BufferedProtocol):
                 self._open(self.tls)
         except ssl.SSLError as fault:
             self._broken(fault)
-        except Exception as fault:  # noqa: BLE001 - the owner closes everything
+        except _ANY as fault:
             self.owner.failed(fault)
 
     @override
     def eof_received(self) -> bool:
         try:
             self.owner.ended()
-        except Exception as fault:  # noqa: BLE001 - as above
+        except _ANY as fault:
             self.owner.failed(fault)
         return True  # the owner closes
 
@@ -196,7 +198,7 @@ class Pipe(asyncio.BufferedProtocol):
     def _tell(self, what: Callable[[], None]) -> None:
         try:
             what()
-        except Exception as fault:  # noqa: BLE001 - as above
+        except _ANY as fault:
             self.owner.failed(fault)
 
     # --- TLS -----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ class Half:
         *,
         towards_engine: bool,
         over: Callable[[], None],
-        failed: Callable[[Exception], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self.failed = failed
         self._over = over

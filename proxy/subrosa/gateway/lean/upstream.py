@@ -1,14 +1,27 @@
 """One connection to a destination, over which HTTP/1.1 is spoken: one request at a time, each answer read strictly."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from subrosa.gateway.bodies import BodyReader, End, FramingError, LengthBody, body_reader
-from subrosa.gateway.lean.answers import AnswerError, AnswerHead, take_answer
+from subrosa.gateway.lean.answers import AnswerError, AnswerHead, Answers
 from subrosa.gateway.lean.pipe import Octets, Pipe
 
 type Key = tuple[str, int, bool]
 """Name, port, and whether TLS is spoken: what a connection is good for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an answer's head is told to a client, to one of HTTP/1.0 (``old``) otherwise than to others."""
+
+    head: AnswerHead
+    octets: bytes
+    old: bool
+    chunked: bool
+    closes: bool
+    """The end of the body is the end of the connection."""
 
 
 class Asker(Protocol):
@@ -35,7 +48,7 @@ class Asker(Protocol):
     def upstream_room(self) -> None:
         """Little waits to be sent."""
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         """Something raised: close everything."""
 
 
@@ -55,7 +68,9 @@ class Upstream:
         self.gone_idle: Callable[[Upstream], None] | None = None
         """Told when it closes while nobody asks."""
         self.address = ""
-        self._most_head = most_head
+        self.told: Told | None = None
+        """The last head that came, as it was told."""
+        self._answers = Answers(most_head)
         self._buffer = bytearray()
         self._reader: BodyReader | None = None
         self._head: AnswerHead | None = None
@@ -96,7 +111,7 @@ class Upstream:
     def _read(self, asker: Asker) -> None:
         try:
             if self._head is None:
-                head = take_answer(self._buffer, self._most_head, to_head=self._to_head)
+                head = self._answers.take(self._buffer, to_head=self._to_head)
                 if head is None:
                     return
                 self._head, self._reader = head, body_reader(head.size)
@@ -162,7 +177,7 @@ class Upstream:
         if self.asker is not None:
             self.asker.upstream_room()
 
-    def failed(self, fault: Exception) -> None:
+    def failed(self, fault: BaseException) -> None:
         """Something raised."""
         asker, self.asker = self.asker, None
         self.pipe.abort()

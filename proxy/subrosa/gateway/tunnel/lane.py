@@ -7,8 +7,8 @@ import socket
 from contextlib import suppress
 from typing import override
 
-from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.hosts import Authority
+from subrosa.facts.records import ConnectFacts
 from subrosa.gateway.arrival import Arrival
 from subrosa.gateway.connections import Connections
 from subrosa.gateway.judged import Rest
@@ -32,7 +32,7 @@ class TunnelTransfer(Transfer):
     """A transfer without a head."""
 
     @override
-    def _judge(self, raw: RawHead | None, fault: HeadError | None) -> Rest | None:
+    def _judge(self, heard: Heard, connect: ConnectFacts) -> Rest | None:
         self._caused("inspection", lambda: self._think(judge_tunnel))
         return None
 

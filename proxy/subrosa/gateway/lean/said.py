@@ -1,0 +1,62 @@
+"""One request head as a client said it, with all that follows from it: said again, none of that is worked out anew.
+
+Clients that keep a connection tend to say the same again (polls, small calls), as HPACK knows. What is kept is one
+head for each connection, and only what depends on nothing but the head and the connection.
+"""
+
+from dataclasses import dataclass, field
+
+from subrosa.facts.head import RawHead
+from subrosa.facts.hops import elements
+from subrosa.gateway.bodies import UNTIL_CLOSE
+from subrosa.gateway.caller import Caller
+from subrosa.gateway.heads import framing, raw_head, split_head
+from subrosa.gateway.judging import Known
+from subrosa.gateway.onward import Lines
+
+
+@dataclass(slots=True)
+class Said:
+    """One head; ``raw`` is None of one that cannot be read."""
+
+    octets: bytes = b""
+    raw: RawHead | None = None
+    lines: Lines = ()
+    size: int | None = UNTIL_CLOSE
+    """Octets of the body, as `framing` gives them."""
+    keep: bool = False
+    """Whether the client may send another request afterwards (RFC 9112 9.3)."""
+    old: bool = False
+    """HTTP/1.0."""
+    to_head: bool = False
+    shows_user: bool = False
+    upgrades: bool = False
+    known: Known = field(default_factory=Known)
+    onward: bytes = b""
+    """What goes to the destination for it, once that was made."""
+
+    @classmethod
+    def of(cls, octets: bytes, caller: Caller) -> "Said":
+        """A head without its blank line.
+
+        Raises:
+            HeadError: as `split_head` does.
+        """
+        method, target, version, lines = split_head(octets)
+        names = {name.lower() for name, _ in lines}
+        return cls(
+            octets=octets,
+            raw=raw_head(caller, method, target, version, lines),
+            lines=tuple(lines),
+            size=framing(version, lines),
+            keep=_persistent(version, lines) if b"connection" in names else version == "HTTP/1.1",
+            old=version == "HTTP/1.0",
+            to_head=method == b"HEAD",
+            shows_user=b"proxy-authorization" in names,
+            upgrades=b"upgrade" in names,
+        )
+
+
+def _persistent(version: str, lines: list[tuple[bytes, bytes]]) -> bool:
+    options = elements(tuple([value for name, value in lines if name.lower() == b"connection"]))
+    return b"close" not in options and (version == "HTTP/1.1" or b"keep-alive" in options)
