@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from subrosa import __version__
-from subrosa.cli import authority, catalogue, events, explain, rules, run
+from subrosa.cli import addon, authority, catalogue, events, explain, rules, run
 from subrosa.cli.demo import demo
 from subrosa.cli.output import fail
 from subrosa.runtime.configuration import StartError
@@ -45,6 +45,7 @@ app.command("catalogue")(catalogue.catalogue)
 app.command("events")(events.events)
 app.command("demo")(demo)
 app.command("user")(authority.user)
+app.command("addon-path")(addon.addon_path)
 app.add_typer(authority.app, name="ca")
 
 
