@@ -1,6 +1,6 @@
 """The one place of this package that touches the disk: rules directories and samples."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,14 +90,13 @@ def sample_places(builtin: Path, extra: tuple[Path, ...]) -> tuple[Path, ...]:
     )
 
 
-def copy_rules(builtin: Path, extra: tuple[Path, ...], into: Path) -> None:
-    """Copy all but the tests, so that they can be loaded again as they are now: into ``0``, ``1`` … below ``into``."""
-    for at in range(1 + len(extra)):
+def write_rules(files: Iterable[File], directories: int, into: Path) -> None:
+    """Write files that were read, so that they can be loaded again as they were: into ``0``, ``1`` … below ``into``."""
+    for at in range(directories):
         (into / str(at)).mkdir(mode=0o700, parents=True)
-    for file in read_rules(builtin, extra, []):
-        if not file.tests:
-            (into / file.name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (into / file.name).write_bytes(file.octets)
+    for file in files:
+        (into / file.name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (into / file.name).write_bytes(file.octets)
 
 
 def write_text(directory: Path, texts: dict[str, str]) -> None:

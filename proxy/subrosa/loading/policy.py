@@ -4,12 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 
 from subrosa.loading.catalogue import build_provider
 from subrosa.loading.draft import Draft, ReadRule
 from subrosa.loading.faults import Fault, RuleErrors
-from subrosa.loading.files import read_rules
+from subrosa.loading.files import File, read_rules
 from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.kindtable import build_kinds
 from subrosa.loading.nodes import plain
@@ -29,7 +28,7 @@ class Loaded:
 
     policy: Policy
     warnings: tuple[Fault, ...]
-    files: tuple[Path, ...]
+    files: tuple[File, ...]
 
 
 def load(inputs: PolicyInputs, generation: int) -> Loaded:
@@ -43,7 +42,7 @@ def load(inputs: PolicyInputs, generation: int) -> Loaded:
     if draft.failed:
         raise RuleErrors(fault for fault in draft.faults if not fault.warning)
     warnings = tuple(sorted({fault for fault in draft.faults if fault.warning}))
-    return Loaded(policy, warnings, tuple(file.path for file in draft.files if not file.tests))
+    return Loaded(policy, warnings, tuple(file for file in draft.files if not file.tests))
 
 
 def build(draft: Draft, generation: int) -> Policy:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from watchfiles import awatch
 
@@ -147,8 +147,8 @@ class Store:
         before = self._loaded
         self._fault = ""
         if before is not None and self._in_force(loaded):
-            loaded = Loaded(before.policy, loaded.warnings, loaded.files)
-        self._loaded = loaded
+            loaded = replace(loaded, policy=before.policy)
+        self._loaded = replace(loaded, files=())  # they were needed by who had to agree
         if before is None or loaded.policy is not before.policy:
             self._on_swap(loaded.policy)
         return self._told(ReloadResult(ok=True, generation=loaded.policy.generation, faults=loaded.warnings))

@@ -43,7 +43,7 @@ def test_the_good_directory_loads_without_a_warning() -> None:
     assert loaded.warnings == ()
     assert loaded.policy.generation == 7
     assert loaded.policy.reviewed == "2026-11-01"
-    assert {path.relative_to(GOOD).as_posix() for path in loaded.files} == {
+    assert {file.path.relative_to(GOOD).as_posix() for file in loaded.files} == {
         "content/video.yaml",
         "destinations/acme.yaml",
         "pledge.yaml",
@@ -330,4 +330,4 @@ def test_a_directory_may_be_flat_or_a_mounted_config_map(tmp_path: Path) -> None
 
     loaded = load(inputs(GOOD, tmp_path), 1)
     assert "corp" in loaded.policy.providers
-    assert loaded.files[-1] == tmp_path / "corp.yaml"
+    assert loaded.files[-1].path == tmp_path / "corp.yaml"

@@ -70,7 +70,7 @@ class Told:
     """Whom the crew tells, as plain callables.
 
     ``records`` takes what workers recorded; ``vacated`` hears of a slot whose worker is gone, before another gets
-    it; ``replaced`` of each slot that got another worker; ``unable`` of faults that keep a worker from serving.
+    it; ``replaced`` of each slot that another worker serves now; ``unable`` of faults that keep a worker from serving.
     """
 
     records: Callable[[tuple[dict[str, object], ...]], None]
@@ -165,10 +165,7 @@ class Crew:
             case Failed():
                 self._failed(member, message)
             case Serving():
-                member.serving = True
-                if self.serving == len(self.slots):
-                    self.whole.set()
-                self.changed.set()
+                self._serves(member)
             case Unable():
                 self._told.unable(message.faults)
             case Switched() | Done():
@@ -181,6 +178,16 @@ class Crew:
             asked = self._switching if message.number == self.in_force else None
         if asked is not None:
             asked.answer(member)
+
+    def _serves(self, member: Member) -> None:
+        member.serving = True
+        if member.slot in self._used:
+            self._told.replaced(member.slot)
+        elif member.slot is not None:
+            self._used.add(member.slot)
+        if self.serving == len(self.slots):
+            self.whole.set()
+        self.changed.set()
 
     def _loaded(self, member: Member, message: Loaded) -> None:
         for target in (self._asked, self._target):
@@ -225,9 +232,6 @@ class Crew:
         for slot, member in zip(free, ready, strict=False):
             member.slot, self.slots[slot] = slot, member
             member.send(Serve(slot=slot, own=self.own))
-            if slot in self._used:
-                self._told.replaced(slot)
-            self._used.add(slot)
 
     # --- what they are told --------------------------------------------------------------------------------
 

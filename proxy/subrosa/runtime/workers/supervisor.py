@@ -17,7 +17,7 @@ from subrosa.gateway.ca import CaPaths
 from subrosa.gateway.listening import listen_all
 from subrosa.gateway.tls import make_ready
 from subrosa.loading.faults import Fault
-from subrosa.loading.files import copy_rules
+from subrosa.loading.files import write_rules
 from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.policy import Loaded
 from subrosa.runtime.bound import Bound
@@ -161,7 +161,7 @@ class Supervisor:
         number = next(self._numbers)
         rules = self._directory / "rules"
         copy = rules / str(number)
-        copy_rules(inputs.builtin, inputs.extra, copy)
+        write_rules(loaded.files, 1 + len(inputs.extra), copy)
         load = Load(number=number, generation=loaded.policy.generation, rules=str(copy), today=inputs.today)
         swap = self.crew.swap(Target(digest=loaded.policy.digest, load=load), LOAD_SECONDS)
         faults = asyncio.run_coroutine_threadsafe(swap, self._loop).result()
