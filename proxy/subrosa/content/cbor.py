@@ -28,11 +28,11 @@ _BREAK: Final = 0xFF
 class _Frame:
     """An open array or map; ``left`` counts its items, None where a break ends it."""
 
-    __slots__ = ("here", "is_map", "key_next", "left", "path", "seen")
+    __slots__ = ("here", "is_map", "key_next", "left", "name", "path", "seen")
 
-    def __init__(self, here: Position | None, path: str, left: int | None, *, is_map: bool) -> None:
+    def __init__(self, here: Position | None, at: tuple[str, str], left: int | None, *, is_map: bool) -> None:
         self.here = here
-        self.path = path
+        self.path, self.name = at
         self.left = left
         self.is_map = self.key_next = is_map
         self.seen: set[str] | None = None
@@ -116,7 +116,7 @@ class CborReader:
         frame = self._frames[-1] if self._frames else None
         is_key = frame is not None and frame.key_next
         if frame is not None and not frame.is_map:
-            self._at, self._path = frame.here, frame.path
+            self._at, self._path, self._name = frame.here, frame.path, frame.name
         if major in {_ARRAY, _MAP}:
             if is_key:
                 raise _malformed()
@@ -142,7 +142,7 @@ class CborReader:
             here, path = here.element, path + "[]"
         elif here is not None and not here.has_members:
             here = None
-        self._frames.append(_Frame(here, path, left, is_map=major == _MAP))
+        self._frames.append(_Frame(here, (path, self._name), left, is_map=major == _MAP))
         if left == 0:
             self._close()
 

@@ -37,11 +37,12 @@ class _State(IntEnum):
 class _Frame:
     """An open object or array: the position of an object, of each element of an array; None when nobody needs any."""
 
-    __slots__ = ("here", "is_object", "path", "seen")
+    __slots__ = ("here", "is_object", "name", "path", "seen")
 
-    def __init__(self, here: Position | None, path: str, *, is_object: bool) -> None:
+    def __init__(self, here: Position | None, path: str, name: str, *, is_object: bool) -> None:
         self.here = here
         self.path = path
+        self.name = name
         self.is_object = is_object
         self.seen: set[str] | None = None  # the folded keys so far that somebody needs
 
@@ -137,7 +138,7 @@ class JsonReader:
             raise tokens.fault(char)
         self._roots += 1
         self._separated = False
-        self._at, self._path = self._sink.root, ""
+        self._at, self._path, self._name = self._sink.root, "", ""
         if self._one and self._roots > 1 and self._at is not None:
             self._sink.fault(self._at, Ambiguity.DUPLICATE, tags=False)
 
@@ -150,7 +151,7 @@ class JsonReader:
                     return after
                 self._at = None
             else:
-                self._at, self._path = frame.here, frame.path
+                self._at, self._path, self._name = frame.here, frame.path, frame.name
         if char == '"':
             needed = self._at is not None and self._at.ends
             self._begin_string(_MOST_RAW if needed else self._most_kept, key=False)
@@ -181,7 +182,7 @@ class JsonReader:
             here, path = here.element, path + "[]"
         elif here is not None and not here.has_members:
             here = None
-        self._frames.append(_Frame(here, path, is_object=is_object))
+        self._frames.append(_Frame(here, path, self._name, is_object=is_object))
         self._state = _State.FIRST_KEY if is_object else _State.FIRST_ELEMENT
         return at + 1
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from content_kit import SAMPLES, pieces, read
@@ -63,6 +63,8 @@ DOCUMENTS = st.dictionaries(
 )
 
 
+@example({"tags": [{"purpose": "x"}, None]}, False, 1)
+@example({"tags": [{"value": "x"}, [{"purpose": "x"}, "y"]]}, True, 3)
 @given(DOCUMENTS, st.booleans(), st.integers(1, 40))
 def test_a_document_says_what_its_json_says(document: dict[str, Any], indefinite: bool, step: int) -> None:
     body = encoded(document, indefinite=indefinite)
