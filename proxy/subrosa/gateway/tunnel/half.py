@@ -12,7 +12,6 @@ from subrosa.gateway.tunnel.pipes import SIZE, Pipe, Pipes
 BUFFER = 1 << 15
 AT_ONCE = 1 << 22
 """Octets moved in one turn, so that one tunnel does not keep the others waiting."""
-_FEW = 1 << 14
 _FLAGS = getattr(os, "SPLICE_F_MOVE", 0) | getattr(os, "SPLICE_F_NONBLOCK", 0)
 
 
@@ -25,19 +24,23 @@ class SinkError(OSError):
 
 
 class Half:
-    """One direction. ``moved`` counts what the sink took; ``ended`` once the sink knows that there is no more."""
+    """One direction. ``moved`` counts what the sink took; ``ended`` once the sink knows that there is no more.
+
+    ``waits``: something is held for the sink. ``closing``: the source said that its end is near, so that a short read
+    does not mean that nothing is left.
+    """
 
     __slots__ = (
-        "_buffer", "_bulk", "_held", "_pipe", "_pipes", "_view", "closing", "ended", "moved", "sink", "source",
+        "_buffer", "_bulk", "_held", "_pipe", "_pipes", "_receive", "_send", "_view", "closing", "ended", "moved",
+        "sink", "source", "waits",
     )  # fmt: skip
 
     def __init__(self, source: socket.socket, sink: socket.socket, buffer: bytearray, pipes: Pipes) -> None:
         self.source = source
         self.sink = sink
         self.moved = 0
-        self.ended = False
-        self.closing = False
-        """Whether the source said that its end is near, so that a short read does not mean that nothing is left."""
+        self.ended = self.closing = self.waits = False
+        self._receive, self._send = source.recv_into, sink.send
         self._buffer = buffer
         self._view = memoryview(buffer)
         self._pipes = pipes
@@ -45,37 +48,18 @@ class Half:
         self._held = b""
         self._bulk = False
 
-    @property
-    def blocked(self) -> bool:
-        """Whether something waits for the sink."""
-        return self._pipe is not None or bool(self._held)
-
     def pump(self) -> bool:
         """Move what is there; whether there may be more that nothing will tell of.
+
+        The usual turn, one small piece, is all in here: calls would be half of what it costs.
 
         Raises:
             SourceError, SinkError: what the one or the other raised.
         """
-        if self.ended or not self._flushed():
-            return False
-        begun = self.moved
-        while self.moved - begun < AT_ONCE:
-            if not (self._spliced() if self._bulk else self._copied()):
-                return False
-        return True
-
-    def close(self) -> None:
-        """Drop what is held."""
-        if self._pipe is not None:
-            self._pipes.give(self._pipe)
-            self._pipe = None
-
-    # --- copying -------------------------------------------------------------------------------------------
-
-    def _copied(self) -> bool:
-        """Copy one piece; whether to go on."""
+        if self.ended or self.waits or self._bulk:
+            return self._pump_on()
         try:
-            size = self.source.recv_into(self._buffer)
+            size = self._receive(self._buffer)
         except BlockingIOError:
             return False
         except OSError as fault:
@@ -83,31 +67,45 @@ class Half:
         if not size:
             self._end()
             return False
-        sent = self._sent(self._view[:size])
-        if sent < size:
-            self._held = bytes(self._view[sent:size])
-            return False
-        self._bulk = size == BUFFER
-        return self._bulk or self.closing
-
-    def _sent(self, octets: memoryview | bytes) -> int:
         try:
-            sent = self.sink.send(octets)
+            sent = self._send(self._view[:size])
         except BlockingIOError:
-            return 0
+            sent = 0
         except OSError as fault:
             raise SinkError(*fault.args) from fault
         self.moved += sent
-        return sent
+        if sent < size:
+            self._held, self.waits = bytes(self._view[sent:size]), True
+            return False
+        self._bulk = size == BUFFER
+        return self._pump_on() if self._bulk else self.closing
 
-    # --- splicing ------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Drop what is held."""
+        if self._pipe is not None:
+            self._pipes.give(self._pipe)
+            self._pipe = None
 
-    def _spliced(self) -> bool:
+    # --- many octets, or few that wait ---------------------------------------------------------------------
+
+    def _pump_on(self) -> bool:
+        if self.ended or (self.waits and not self._flushed()):
+            return False
+        if not self._bulk:
+            return self.pump()
+        begun = self.moved
+        while self.moved - begun < AT_ONCE:
+            pipe = self._pipe = self._pipes.take()
+            if pipe is None:
+                self._bulk = False
+                return True
+            if not self._spliced(pipe):
+                self._bulk = self.waits or self.moved - begun > BUFFER
+                return False
+        return True
+
+    def _spliced(self, pipe: Pipe) -> bool:
         """Move one pipe full; whether to go on."""
-        pipe = self._pipe = self._pipes.take()
-        if pipe is None:
-            self._bulk = False
-            return self._copied()
         try:
             size = os.splice(self.source.fileno(), pipe.entry, SIZE, flags=_FLAGS)
         except BlockingIOError:
@@ -120,30 +118,38 @@ class Half:
             self._end()
             return False
         pipe.holds = size
-        self._bulk = size > _FEW
         return self._drained(pipe)
 
     def _drained(self, pipe: Pipe) -> bool:
+        """Whether the sink took all that the pipe holds."""
         while pipe.holds:
             try:
                 out = os.splice(pipe.exit, self.sink.fileno(), pipe.holds, flags=_FLAGS)
             except BlockingIOError:
+                self.waits = True
                 return False
             except OSError as fault:
                 raise SinkError(*fault.args) from fault
             pipe.holds -= out
             self.moved += out
+        self.waits = False
         self.close()
         return True
 
-    # --- both ----------------------------------------------------------------------------------------------
-
     def _flushed(self) -> bool:
         """Whether the sink took all that waited for it."""
-        if self._held:
-            self._held = self._held[self._sent(self._held) :]
-            return not self._held
-        return self._pipe is None or self._drained(self._pipe)
+        if self._pipe is not None:
+            return self._drained(self._pipe)
+        try:
+            sent = self._send(self._held)
+        except BlockingIOError:
+            return False
+        except OSError as fault:
+            raise SinkError(*fault.args) from fault
+        self.moved += sent
+        self._held = self._held[sent:]
+        self.waits = bool(self._held)
+        return not self.waits
 
     def _end(self) -> None:
         """Half-close: the sink learns that there is no more, and may still answer."""

@@ -106,7 +106,7 @@ class SplicedRelay:
         def tell(mask: int) -> None:
             if mask & CLOSING:
                 reads.closing = True
-            if mask & WRITE and writes.blocked:
+            if writes.waits and mask & WRITE:
                 self._pump(writes)
             if mask & READ:
                 self._pump(reads)
