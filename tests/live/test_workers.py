@@ -1,5 +1,7 @@
 """A gateway of several processes, as one from outside: its counts, records, reloads and switches, whoever dies."""
 
+import contextlib
+import http.client
 import json
 import signal
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from live.crowd import Crowd, kill
+from live.crowd import SECONDS, Crowd, kill
 from live.sdk.answers import Providers
 from live.sdk.places import Places
 from live.sdk.process import Gateway
@@ -74,6 +76,22 @@ def test_both_workers_serve_and_what_they_count_and_record_adds_up(crowd: Crowd)
     assert set(load.got) <= told
     assert {kept[path]["worker"] for path in load.got} == {"w0", "w1"}
     assert gateway.metric("subrosa_evidence_records_total") >= len(load.got)
+
+
+def test_who_follows_the_decisions_hears_those_of_every_worker(crowd: Crowd) -> None:
+    host, port = crowd.gateway.admin.rsplit(":", 1)
+    wanted = {f"/followed/{at}" for at in range(24)}
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=SECONDS)) as stream:
+        stream.request("GET", "/api/v1/decisions/stream")
+        answer = stream.getresponse()
+        assert crowd.statuses("/followed") == {200}
+        heard: set[str] = set()
+        while not wanted <= heard:
+            line = answer.readline()
+            if line.startswith(b"data:"):
+                heard.add(json.loads(line[5:])["path"])
+        answer.close()
+    assert {crowd.records()[path]["worker"] for path in wanted} == {"w0", "w1"}
 
 
 def test_a_worker_that_is_killed_takes_nothing_with_it_but_its_own_connections(crowd: Crowd) -> None:

@@ -46,8 +46,12 @@ def test_a_worker_that_hangs_is_replaced_and_a_drain_lets_what_is_in_flight_end(
     assert not [record for record in outcomes if record["aborted"] == "gateway"]
 
 
-def test_who_insists_is_obeyed_at_once(start_gateway: Callable[..., Gateway], places: Places) -> None:
+def test_who_insists_is_obeyed_at_once(
+    start_gateway: Callable[..., Gateway], places: Places, tmp_path: Path
+) -> None:
     gateway = start_gateway("--workers", "2")
+    (line,) = started(tmp_path, places, "--workers", "2", state=gateway.state_dir)
+    assert "another gateway uses" in line
     crowd = Crowd(gateway, places[HOST].authority)
     upload, processes = crowd.upload("/never-ends"), crowd.processes()
     gateway.signal(signal.SIGTERM)

@@ -11,7 +11,8 @@ import structlog
 
 from subrosa.runtime.workers.backoff import Backoff
 from subrosa.runtime.workers.channel import Channel
-from subrosa.runtime.workers.crew import Crew, Member
+from subrosa.runtime.workers.crew import Crew
+from subrosa.runtime.workers.members import Member
 from subrosa.runtime.workers.messages import MessageError, Start
 
 TICK = 0.5

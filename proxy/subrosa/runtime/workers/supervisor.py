@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
+import os
 import shutil
 import socket
 import sys
@@ -26,7 +28,8 @@ from subrosa.runtime.control import Control
 from subrosa.runtime.dataplane import egress_of, engine_settings, users_of
 from subrosa.runtime.serving import told_taken
 from subrosa.runtime.stopping import Stop
-from subrosa.runtime.workers.crew import Crew, Target, Told
+from subrosa.runtime.workers.crew import Crew
+from subrosa.runtime.workers.members import Target, Told
 from subrosa.runtime.workers.messages import Load, Start
 from subrosa.runtime.workers.staff import Staff
 from subrosa.settings import Settings
@@ -60,7 +63,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(_close, sockets)
-            self.metrics = self._make_directory()
+            self.metrics = self._make_directory(stack)
             self.crew = Crew(len(sockets), self._told(), locked=self.control.lockdown.on)
             admin, *others = await self.control.serve(stack, _Behind(self.crew), [self.metrics])
             listening = [_address(sock) for sock in sockets[0]]
@@ -100,12 +103,20 @@ class Supervisor:
         except OSError as fault:
             raise StartError([told_taken(fault)]) from None
 
-    def _make_directory(self) -> SharedMetrics:
+    def _make_directory(self, stack: contextlib.AsyncExitStack) -> SharedMetrics:
         """Where metrics are counted and copies of the rules stand; what an earlier run left is removed."""
+        state = self.settings.state_dir
         try:
+            lock = os.open(state / "workers.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            stack.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory.mkdir(mode=0o700)
             return SharedMetrics.of(self._directory / "metrics", self.settings.workers)
+        except BlockingIOError:
+            raise StartError(
+                [f"another gateway uses `{state}`: give each one its own with --state-dir D"]
+            ) from None
         except OSError as fault:
             why = (fault.strerror or str(fault)).lower()
             raise StartError([f"`{self._directory}` cannot be used: {why}: give --state-dir D"]) from None

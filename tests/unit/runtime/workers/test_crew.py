@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from subrosa.runtime.workers.crew import Crew, Member, Target, Told
+from subrosa.runtime.workers.crew import Crew
+from subrosa.runtime.workers.members import Member, Target, Told
 from subrosa.runtime.workers.messages import (
     Alive,
     Done,
