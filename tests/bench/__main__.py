@@ -47,6 +47,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--soak", type=float, default=0, metavar="SECONDS", help="nothing but a soak of Subrosa"
     )
     parser.add_argument("--checkout", type=Path, default=ROOT, help="measure the Subrosa of this directory")
+    parser.add_argument("--profile", action="store_true", help="with profiles of Subrosa beside the report")
     parser.add_argument("--write", action="store_true", help="put the report into BENCHMARKS.md")
     told = parser.parse_args(arguments)
     if unknown := set(told.only) - set(names):
@@ -87,6 +88,7 @@ def run(told: argparse.Namespace) -> tuple[dict[str, str], list[Measured], list[
         seconds=told.seconds or (0.7 if told.quick else 1.2),
         rounds=told.rounds or (2 if told.quick else 5),
         small=told.quick,
+        profile=RESULTS if told.profile else None,
     )
     works: list[Measured] = []
     checks: list[Outcome] = []

@@ -39,6 +39,8 @@ class Load:
     expect: int = 200
     purpose: str = "assistants"
     halt: bool = False
+    host: str = HOST
+    """Whom it asks: `TUNNELLED` is never inspected, in any setting of Subrosa."""
     tool: Literal["go", "wrk", "h2load"] = "go"
     warm: int = 3
 
@@ -91,9 +93,9 @@ class Destination:
     plain: int
     counting: int
 
-    def url(self, path: str, *, plain: bool = False) -> str:
+    def url(self, path: str, *, host: str = HOST, plain: bool = False) -> str:
         """Where a path of it is."""
-        return f"http://{HOST}:{self.plain}{path}" if plain else f"https://{HOST}:{self.tls}{path}"
+        return f"http://{host}:{self.plain}{path}" if plain else f"https://{host}:{self.tls}{path}"
 
     def count(self) -> dict[str, int]:
         """Connections, requests and octets of body that have reached it."""

@@ -15,6 +15,8 @@ RESULTS = HERE / "results"
 HOST = "localhost"
 """The one name that every proxy resolves to this machine without being told."""
 
+TUNNELLED = "127.0.0.1"
+"""The same destination under a name that Subrosa's settings except from inspection."""
 
 _given: set[int] = set()
 _giving = threading.Lock()

@@ -4,19 +4,26 @@ import contextlib
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.load import Client, Destination, Load, LoadError
 from bench.measure import Reading
 from bench.place import Place
 from bench.processes import StartError
+from bench.profile import record, top
 from bench.subjects import BY_NAME, Standing, stand
 from bench.tools import H2load, Wrk
 from bench.works import Cell, Work
 
 type Asking = Client | Wrk | H2load
+
+
+PROFILED = 6.0
+"""Seconds of a profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,8 @@ class Pace:
     rounds: int
     small: bool = False
     """Whether sizes of the memory checks are cut down."""
+    profile: Path | None = None
+    """Where profiles of ours are put, where they are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ def _stood(name: str, place: Place, to: Destination) -> Standing | str:
 def client(load: Load, on: Standing, place: Place, to: Destination, seconds: float) -> Asking:
     """The client of one load, warmed up."""
     if load.tool == "go":
-        url = to.url(load.path)
+        url = to.url(load.path, host=load.host)
         return Client(place, load, url=url, proxy=on.ports.proxy, ca=on.ca, seconds=seconds)
     made: Wrk | H2load = (
         Wrk(on.directory, on.ports.proxy, to, load.path, seconds)
@@ -110,23 +119,47 @@ def measure(work: Work, place: Place, to: Destination, pace: Pace) -> Measured:
             if cell.label in up:
                 try:
                     made = client(cell.load, up[cell.label], place, to, pace.seconds)
-                    stack.callback(made.close)
-                    clients[cell.label] = made
                 except LoadError as fault:
                     missing[cell.label] = f"fails: {fault}"
-        cells = [cell for cell in work.cells if cell.label in clients]
-        readings: dict[str, list[Reading]] = {cell.label: [] for cell in cells}
-        for number in range(min(pace.rounds, work.most_rounds)):
-            for cell in cells if number % 2 == 0 else cells[::-1]:
-                if cell.label in missing:
                     continue
-                try:
-                    readings[cell.label].append(turn(up[cell.label], clients[cell.label]))
-                except LoadError as fault:
-                    missing[cell.label] = f"fails: {fault}"
-                    readings[cell.label].clear()
-        kept = {label: rounds for label, rounds in readings.items() if rounds}
-        return Measured(work, kept, missing)
+                stack.callback(made.close)
+                clients[cell.label] = made
+        readings = _take_turns(up, clients, min(pace.rounds, work.most_rounds), missing)
+        if pace.profile is not None:
+            for label in readings:
+                if up[label].subject.ours:
+                    _profiled(f"{work.name}-{label}", up[label], clients[label], place, pace.profile)
+        return Measured(work, readings, missing)
+
+
+def _take_turns(
+    up: Mapping[str, Standing], clients: Mapping[str, Asking], rounds: int, missing: dict[str, str]
+) -> dict[str, list[Reading]]:
+    """The readings of those that got to the end."""
+    labels = list(clients)
+    readings: dict[str, list[Reading]] = {label: [] for label in labels}
+    for number in range(rounds):
+        for label in labels if number % 2 == 0 else labels[::-1]:
+            if label in missing:
+                continue
+            try:
+                readings[label].append(turn(up[label], clients[label]))
+            except LoadError as fault:
+                missing[label] = f"fails: {fault}"
+    return {label: taken for label, taken in readings.items() if label not in missing}
+
+
+def _profiled(name: str, on: Standing, one: Asking, place: Place, directory: Path) -> None:
+    """More rounds, with py-spy beside them."""
+    raw = on.directory / "profile"
+    sampling = record(on.group, place, PROFILED, raw)
+    until = time.monotonic() + PROFILED
+    while time.monotonic() < until:
+        one.round()
+    sampling.wait(60)
+    if raw.exists() and (samples := raw.read_text()):
+        directory.mkdir(exist_ok=True)
+        (directory / f"profile-{name.replace(' ', '-')}.txt").write_text(top(samples))
 
 
 def narrowed(work: Work, subjects: Sequence[str]) -> Work:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bench.load import Client, Destination, Told
 from bench.measure import Outcome
-from bench.place import Place
+from bench.place import TUNNELLED, Place
 from bench.rounds import client, say, standing
 from bench.subjects import Standing
 from bench.works import FORM, GET, MB, POST, REFUSED, UPLOAD, Cell
@@ -22,6 +22,7 @@ LOADS = {
     "uploads": replace(UPLOAD, connections=2),
     "held forms": replace(FORM, size=2 * MB, connections=2, requests=0, warm=1),
     "refusals": replace(REFUSED, connections=2),
+    "tunnels": replace(UPLOAD, connections=2, host=TUNNELLED),
     "HTTP/2": replace(POST, connections=2, protocol="h2"),
 }
 ALLOWANCE = {"MiB": (1.10, 16.0), "descriptors": (1.05, 16.0), "threads": (1.0, 8.0), "tasks": (1.10, 32.0)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from bench.place import HERE, HOST, Place
+from bench.place import HERE, HOST, TUNNELLED, Place
 from bench.plan import Plan, Ports
 
 OPENAI = {
@@ -21,6 +21,8 @@ NEVER = {
     "host": HOST, "inspect": "never", "owner": "bench", "why": "the destination of the benchmarks",
     "expires": "2028-01-01",
 }  # fmt: skip
+ADDRESS = {**NEVER, "host": TUNNELLED, "protocol": "any"}
+"""No hello names an address (RFC 6066 section 3), so that `protocol: tls` would refuse it."""
 
 
 @functools.cache
@@ -69,7 +71,7 @@ def _settings(place: Place, directory: Path, ports: Ports, **more: Any) -> Plan:
         "state_dir": str(state),
         "allow_private": ["127.0.0.0/8"],
         "upstream_ca": str(place.destination_ca),
-        "destinations": [OPENAI],
+        "destinations": [OPENAI, *([] if no_lane("tunnel")(place) else [ADDRESS])],
         "limits": {"connections": 10_000},
     }
     file = directory / "subrosa.yaml"

@@ -8,6 +8,7 @@ import pytest
 from bench.checks import decided
 from bench.load import Told
 from bench.measure import REQUEST, Goal, Outcome, Reading
+from bench.profile import top
 from bench.report import BEGIN, END, as_json, inserted, markdown, number
 from bench.rounds import Measured, narrowed
 from bench.works import POST, REFUSED, WORKS, Cell, Work
@@ -122,3 +123,19 @@ def test_a_load_is_told_to_the_client_in_flags() -> None:
     assert flags[flags.index("-method") + 1] == "POST"
     assert "-fresh" in flags
     assert "-halt" not in flags
+
+
+def test_a_profile_adds_up_functions_by_what_they_did_and_by_what_they_called() -> None:
+    told = top("main (a.py:1);work (b.py:2) 3\nmain (a.py:9);work (b.py:5) 6\nmain (a.py:1) 1")
+
+    assert told.splitlines() == [
+        "10 samples",
+        "",
+        "itself",
+        " 90.0 %  work (b.py)",
+        " 10.0 %  main (a.py)",
+        "",
+        "with what it calls",
+        "100.0 %  main (a.py)",
+        " 90.0 %  work (b.py)",
+    ]
