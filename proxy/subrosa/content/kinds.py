@@ -69,9 +69,11 @@ class KindTable:
         self._any_text = _any_of(one.text for one in known.values() if one.text)
         self._by_content = tuple(by_content)
 
-    def by_name(self, name: str) -> list[KindFound]:
+    def by_name(self, name: str) -> tuple[KindFound, ...]:
         """What a file name or an object key says, each once; some clients percent-encode it."""
-        return list(self._remembered(name) if len(name) <= _USUAL else self._said_by(name))
+        if not name:
+            return ()
+        return self._remembered(name) if len(name) <= _USUAL else self._said_by(name)
 
     def _said_by(self, name: str) -> tuple[KindFound, ...]:
         found = self._names.search(name.encode("utf-8", "replace"))

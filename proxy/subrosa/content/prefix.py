@@ -1,6 +1,6 @@
 """The first octets of a body or part, kept until recognisers have looked at them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from subrosa.content.archives import Archive, Member
 from subrosa.content.collect import Collector
@@ -93,7 +93,7 @@ class Prefix:
             self._buffer.clear()
 
 
-def add_kinds(collector: Collector, found: list[KindFound]) -> None:
+def add_kinds(collector: Collector, found: Iterable[KindFound]) -> None:
     """Record recognitions, each once."""
     kinds = collector.facts.kinds
     kinds.extend(kind for kind in found if kind not in kinds)

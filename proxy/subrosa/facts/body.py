@@ -162,6 +162,8 @@ class BodyFacts:
             return Reading(values, closed=True, unreadable=fault, given=given)
         if self.form is not None and not readable:
             return ABSENT
+        if not values and not given:
+            return ABSENT if self.closed else NOTHING_YET
         return Reading(values, closed=self.closed, given=given)
 
 

@@ -5,8 +5,9 @@ The table is data (rules/tags.yaml); this module knows formats and no term.
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from subrosa.facts.fields import Fields
 from subrosa.facts.paths import Query, fold_name
@@ -78,6 +79,8 @@ class XmlCarrier:
 
 _MOST_SAID = 1000
 _BINARY = b"-bin"
+_USUAL = 200
+"""Characters of a tag, of such as are remembered: a client says the same of one upload after another."""
 
 type _Named = tuple[str, str, TagFormat]
 """Carrier name, fixed part of the key, format."""
@@ -91,6 +94,7 @@ class _Names:
     prefixes: tuple[tuple[str, str, TagFormat], ...]
     octets: frozenset[bytes]
     beginnings: tuple[bytes, ...]
+    """The same as octets: whether `find` would find something is asked of every field of every request."""
 
     @classmethod
     def of(cls, kind: str, carriers: Iterable[tuple[str | None, str | None, TagFormat]]) -> "_Names":
@@ -105,10 +109,6 @@ class _Names:
             frozenset(name.lower().encode() for name, _, _ in rows if name is not None),
             tuple(prefix.lower().encode() for _, prefix, _ in rows if prefix),
         )
-
-    def may_find(self, name: bytes) -> bool:
-        """Whether `find` would: what is asked of every field of every request."""
-        return name in self.octets or name.startswith(self.beginnings)
 
     def find(self, name: str) -> _Named | None:
         """The carrier of a lower-case name: its label, the key for formats without keys, the format."""
@@ -136,15 +136,18 @@ class TagTable:
     _json: tuple[tuple[re.Pattern[str], JsonCarrier], ...] = field(init=False, repr=False, compare=False)
     _roots: frozenset[str] = field(init=False, repr=False, compare=False)
     _dictionary: Dictionary = field(init=False, repr=False, compare=False)
+    _remembered: Callable[[Tag], frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        dictionary = Dictionary.of(self.vocabulary)
         compiled = {
             "_headers": _Names.of("", [(c.header, c.prefix, c.format) for c in self.headers]),
             "_queries": _Names.of("query:", [(c.param, c.prefix, c.format) for c in self.queries]),
             "_forms": _Names.of("form:", [(c.field, c.prefix, c.format) for c in self.forms]),
             "_json": tuple((_json_pattern(carrier.path), carrier) for carrier in self.json),
             "_roots": frozenset(carrier.root for carrier in self.xml),
-            "_dictionary": Dictionary.of(self.vocabulary),
+            "_dictionary": dictionary,
+            "_remembered": lru_cache(4096)(dictionary.bearing),
         }
         for name, value in compiled.items():
             object.__setattr__(self, name, value)
@@ -157,20 +160,26 @@ class TagTable:
         """
         tags: list[Tag] = []
         doubt: Ambiguity | None = None
-        headers = self._headers
+        names, beginnings = self._headers.octets, self._headers.beginnings
         for name, values in fields.index.items():
-            carrier = headers.find(name.decode("latin-1")) if headers.may_find(name) else None
-            if carrier is not None:
-                for value in values:
-                    doubt = _read(tags, carrier, _text(value)) or doubt
-            if name.endswith(_BINARY):
-                doubt = self._binary_tags(tags, name, values, known=carrier is not None) or doubt
+            if name in names or name.startswith(beginnings) or name.endswith(_BINARY):
+                doubt = self._field_tags(tags, name, values) or doubt
         for name_sent, value_sent in query.pairs:
             carrier = self._queries.find(fold_name(name_sent))
             if carrier is not None:
                 doubt = _read(tags, carrier, value_sent) or query.doubt(name_sent) or doubt
         bounded = _bounded(tags)
         return bounded, (doubt if len(bounded) == len(tags) else Ambiguity.TOO_LARGE)
+
+    def _field_tags(self, tags: list[Tag], name: bytes, values: tuple[bytes, ...]) -> Ambiguity | None:
+        carrier = self._headers.find(name.decode("latin-1"))
+        doubt: Ambiguity | None = None
+        if carrier is not None:
+            for value in values:
+                doubt = _read(tags, carrier, _text(value)) or doubt
+        if name.endswith(_BINARY):
+            doubt = self._binary_tags(tags, name, values, known=carrier is not None) or doubt
+        return doubt
 
     def _binary_tags(
         self, tags: list[Tag], name: bytes, values: tuple[bytes, ...], *, known: bool
@@ -248,7 +257,9 @@ class TagTable:
 
     def bearing(self, tag: Tag) -> frozenset[str]:
         """What a tag adds to others; of those with one bearing two stand for all, and one with none for nothing."""
-        return self._dictionary.bearing(tag)
+        if len(tag.key) + len(tag.value) > _USUAL:
+            return self._dictionary.bearing(tag)
+        return self._remembered(tag)
 
     def explain(self, tags: Iterable[Tag]) -> tuple[tuple[Tag, TagMeaning], ...]:
         """Which tag gave which meaning, in the order of the tags."""

@@ -48,6 +48,20 @@ def disjunction(values: Iterable[Ternary]) -> Ternary:
     return result
 
 
+_BOTH = tuple(tuple(conjunction((first, second)) for second in Ternary) for first in Ternary)
+_EITHER = tuple(tuple(disjunction((first, second)) for second in Ternary) for first in Ternary)
+
+
+def both(first: Ternary, second: Ternary) -> Ternary:
+    """The conjunction of two."""
+    return _BOTH[first][second]
+
+
+def either(first: Ternary, second: Ternary) -> Ternary:
+    """The disjunction of two."""
+    return _EITHER[first][second]
+
+
 def truth(value: bool) -> Ternary:  # noqa: FBT001 - the argument is the value itself
     """A settled fact as a Ternary."""
     return Ternary.TRUE if value else Ternary.FALSE

@@ -1,7 +1,8 @@
 """What a rule's condition may ask, in one table: word, stage at which it settles, allowed values, test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from subrosa.facts.body import Kind
 from subrosa.facts.stage import Stage
@@ -9,11 +10,12 @@ from subrosa.facts.tags import TagMeaning
 from subrosa.facts.ternary import Ternary, disjunction, truth
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.index import segments_of
-from subrosa.policy.operations import Operation
+from subrosa.policy.operations import Operation, by_default, hints, trains
 from subrosa.policy.purposes import TRAINING, Purpose, Strength
 from subrosa.policy.subject import Subject
 
 type Test = Callable[[Subject, tuple[str, ...]], Ternary]
+type Exclusion = Callable[[tuple[Operation, ...], tuple[str, ...]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class AtomKind:
     """One word of the condition language.
 
     ``values`` is the closed set a rule may write, or empty for free text. ``parse`` refuses a bad free value
-    with a ValueError that says what to write.
+    with a ValueError that says what to write. ``rules_out`` says whether the test is certainly FALSE where only these
+    operations claim a request.
     """
 
     stage: Stage
@@ -29,6 +32,7 @@ class AtomKind:
     about: str
     values: frozenset[str] = frozenset()
     parse: Callable[[str], object] | None = None
+    rules_out: Exclusion | None = None
 
 
 _MEANINGS = {meaning.value: meaning for meaning in TagMeaning}
@@ -52,9 +56,27 @@ def _claimed(value_of: Callable[[Operation], str]) -> Test:
     return test
 
 
+def _none_is(wanted: Callable[[Operation], bool]) -> Exclusion:
+    def rules_out(operations: tuple[Operation, ...], values: tuple[str, ...]) -> bool:
+        return values == ("true",) and not any(map(wanted, operations))
+
+    return rules_out
+
+
+def _none_has(value_of: Callable[[Operation], str]) -> Exclusion:
+    def rules_out(operations: tuple[Operation, ...], values: tuple[str, ...]) -> bool:
+        return not any(value_of(operation) in values for operation in operations)
+
+    return rules_out
+
+
+def _of_operation(about: str, value_of: Callable[[Operation], str], values: Iterable[str] = ()) -> AtomKind:
+    return AtomKind(Stage.HEAD, _claimed(value_of), about, frozenset(values), rules_out=_none_has(value_of))
+
+
 def _head(ask: Callable[[Subject, tuple[str, ...]], bool]) -> Test:
     def test(subject: Subject, values: tuple[str, ...]) -> Ternary:
-        return Ternary.UNKNOWN if subject.facts.head is None else truth(ask(subject, values))
+        return Ternary.UNKNOWN if subject.head is None else truth(ask(subject, values))
 
     return test
 
@@ -76,17 +98,20 @@ def _reference(subject: Subject, values: tuple[str, ...]) -> Ternary:
     return disjunction(asks[value]() for value in values)
 
 
+_pattern = lru_cache(4096)(HostPattern.parse)
+
+
 def _host(subject: Subject, values: tuple[str, ...]) -> Ternary:
     """The head's host; where no head will ever be read, the one that the tunnel leads to."""
-    head, target = subject.facts.head, subject.facts.connect.target
+    head, target = subject.head, subject.connect.target
     authority = head.authority if head is not None else target
     if authority is None:
         return Ternary.UNKNOWN
-    return truth(any(HostPattern.parse(value).covers(authority.host) for value in values))
+    return truth(any(_pattern(value).covers(authority.host) for value in values))
 
 
 def _path(subject: Subject, values: tuple[str, ...]) -> bool:
-    head = subject.facts.head
+    head = subject.head
     return head is not None and any(_path_fits(segments_of(value), head.path.folded) for value in values)
 
 
@@ -100,7 +125,7 @@ def _path_fits(pattern: tuple[str, ...], segments: tuple[str, ...]) -> bool:
 
 
 def _method(subject: Subject, values: tuple[str, ...]) -> bool:
-    head = subject.facts.head
+    head = subject.head
     return head is not None and head.method in values
 
 
@@ -110,13 +135,12 @@ def _source(subject: Subject, values: tuple[str, ...]) -> Ternary:
 
 def _classified(subject: Subject) -> Ternary:
     """Whether the destination is catalogued or declared as not training; a claim on any host knows no destination."""
-    if subject.facts.head is None:
+    if subject.head is None:
         return Ternary.UNKNOWN
     if subject.declared and Purpose(subject.declared) not in TRAINING | {Purpose.UNCLASSIFIED}:
         return Ternary.TRUE
-    named = tuple(claim for claim in subject.claims if not claim.anywhere)
     return subject.claimed(
-        lambda op: op.by_default or op.purpose not in TRAINING | {Purpose.UNCLASSIFIED}, claims=named
+        lambda op: op.by_default or op.purpose not in TRAINING | {Purpose.UNCLASSIFIED}, named=True
     )
 
 
@@ -125,14 +149,25 @@ ATOMS: dict[str, AtomKind] = {
         Stage.HEAD, _boolean(Subject.customer_content), "the transfer carries meeting content", _BOOLEAN
     ),
     "training": AtomKind(
-        Stage.HEAD, _boolean(Subject.training), "the operation is training, `definite` or `likely`", _BOOLEAN
+        Stage.HEAD,
+        _boolean(Subject.training),
+        "the operation is training, `definite` or `likely`",
+        _BOOLEAN,
+        rules_out=_none_is(trains),
     ),
-    "signal": AtomKind(Stage.HEAD, _boolean(Subject.signal), "the operation only may be training", _BOOLEAN),
+    "signal": AtomKind(
+        Stage.HEAD,
+        _boolean(Subject.signal),
+        "the operation only may be training",
+        _BOOLEAN,
+        rules_out=_none_is(hints),
+    ),
     "vendor_default": AtomKind(
         Stage.HEAD,
         _boolean(Subject.vendor_default),
         "the provider trains on it and no opt-out is given",
         _BOOLEAN,
+        rules_out=_none_is(by_default),
     ),
     "classified": AtomKind(
         Stage.HEAD, _boolean(_classified), "the destination is known not to train", _BOOLEAN
@@ -149,20 +184,10 @@ ATOMS: dict[str, AtomKind] = {
     "reference": AtomKind(
         Stage.BODY, _reference, "the request names stored content", frozenset({"guarded", "unresolved"})
     ),
-    "purpose": AtomKind(
-        Stage.HEAD,
-        _claimed(lambda op: op.purpose.value),
-        "the operation's purpose",
-        frozenset(p.value for p in Purpose),
-    ),
-    "strength": AtomKind(
-        Stage.HEAD,
-        _claimed(lambda op: op.strength.value),
-        "how sure the claim is",
-        frozenset(s.value for s in Strength),
-    ),
-    "provider": AtomKind(Stage.HEAD, _claimed(lambda op: op.provider), "the operation's provider"),
-    "operation": AtomKind(Stage.HEAD, _claimed(lambda op: op.id), "the operation's id"),
+    "purpose": _of_operation("the operation's purpose", lambda op: op.purpose.value, Purpose),
+    "strength": _of_operation("how sure the claim is", lambda op: op.strength.value, Strength),
+    "provider": _of_operation("the operation's provider", lambda op: op.provider),
+    "operation": _of_operation("the operation's id", lambda op: op.id),
     "source": AtomKind(Stage.CONNECT, _source, "the source's name"),
     "host": AtomKind(Stage.HEAD, _host, "the destination's host", parse=HostPattern.parse),
     "path": AtomKind(Stage.HEAD, _head(_path), "the request's path", parse=segments_of),

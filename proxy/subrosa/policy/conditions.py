@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import override
 
-from subrosa.facts.ternary import Ternary, conjunction, disjunction, negate
+from subrosa.facts.ternary import Ternary, both, either, negate
 from subrosa.policy.atoms import ATOMS
+from subrosa.policy.operations import Operation
 from subrosa.policy.subject import Subject
 
 type Tree = Mapping[str, object]
@@ -52,7 +53,13 @@ class All:
 
     def test(self, subject: Subject) -> Ternary:
         """Conjunction, left to right, no further than the first FALSE."""
-        return conjunction(part.test(subject) for part in self.parts)
+        result = Ternary.TRUE
+        for part in self.parts:
+            value = part.test(subject)
+            if value is Ternary.FALSE:
+                return value
+            result = both(result, value)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,13 @@ class AnyOf:
 
     def test(self, subject: Subject) -> Ternary:
         """Disjunction, left to right, no further than the first TRUE."""
-        return disjunction(part.test(subject) for part in self.parts)
+        result = Ternary.FALSE
+        for part in self.parts:
+            value = part.test(subject)
+            if value is Ternary.TRUE:
+                return value
+            result = either(result, value)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,20 @@ def hosts_required(condition: Condition) -> tuple[str, ...]:
     if isinstance(condition, All):
         return next((hosts for part in condition.parts if (hosts := hosts_required(part))), ())
     return ()
+
+
+def idle(condition: Condition, operations: tuple[Operation, ...]) -> bool:
+    """Whether the condition is certainly FALSE where only these operations claim the request."""
+    match condition:
+        case Atom(name, values):
+            rules_out = ATOMS[name].rules_out
+            return rules_out is not None and rules_out(operations, values)
+        case All(parts):
+            return any(idle(part, operations) for part in parts)
+        case AnyOf(parts):
+            return all(idle(part, operations) for part in parts)
+        case Not():
+            return False
 
 
 def asks(conditions: Iterable[Condition], name: str) -> bool:

@@ -5,11 +5,11 @@ allowed only when no block rule can hold any more.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from subrosa.facts.hosts import Host
 from subrosa.facts.stage import Stage
 from subrosa.facts.ternary import Ternary
+from subrosa.policy.plans import Plan, Rules
 from subrosa.policy.policy import Policy
 from subrosa.policy.purposes import Purpose
 from subrosa.policy.readings import may_train
@@ -32,36 +32,33 @@ _LIFTED_BY_OBSERVE = frozenset(
 )
 
 
-def decide(policy: Policy, subject: Subject, stage: Stage, told: Stage | None = None) -> Verdict:
+def decide(policy: Policy, plan: Plan, subject: Subject, stage: Stage, told: Stage | None = None) -> Verdict:
     """Evaluate a policy over what is known of one transfer; ``told`` is the stage that the verdict tells.
 
     Pure: the same policy and facts give the same verdict. At ``Stage.END`` nothing is UNKNOWN any more, so a
-    verdict that is still undecided there is a refusal.
+    verdict that is still undecided there is a refusal. Of the policy's rules ``plan`` names those that can matter.
     """
-    head, last = subject.facts.head, stage is Stage.END
+    head, last = subject.head, stage is Stage.END
     stage = told or stage
-    if head is None:
-        return Verdict(outcome=Outcome.UNDECIDED, stage=stage)
-    subject.answers.clear()
-    host = head.authority.host
-    if head.path.ambiguity is not None and may_train(policy.index, head):
+    subject.renew()
+    if head is not None and head.path.ambiguity is not None and may_train(policy.index, head):
         detail = f"path `{head.path.text}` can be read in more than one way"
-        return _told(Reason.UNREADABLE, (UNREADABLE_RULE,), stage, subject, detail)
-    verdict, still_open = _blocks(policy, policy.blocks.on(host), stage, subject)
+        return _told(Reason.UNREADABLE, stage, subject, rules=(UNREADABLE_RULE,), detail=detail)
+    rules = plan.every if subject.opened_by else plan.rules
+    verdict, still_open = _blocks(policy, rules.blocks, stage, subject)
     if verdict is None and not still_open:
-        verdict, still_open = _allowed_or_default(policy, host, stage, subject)
+        verdict, still_open = _allowed_or_default(policy, plan, rules, stage, subject)
     if verdict is not None:
         return verdict
     if last:
-        return _told(
-            Reason.NO_VERDICT, (UNREADABLE_RULE,), stage, subject, "a fact stayed unknown to the end"
-        )
-    return _told(Reason.NO_VERDICT, (), stage, subject, outcome=Outcome.UNDECIDED)
+        detail = "a fact stayed unknown to the end"
+        return _told(Reason.NO_VERDICT, stage, subject, rules=(UNREADABLE_RULE,), detail=detail)
+    return _plain(plan, Outcome.UNDECIDED, Reason.NO_VERDICT, stage, subject)
 
 
 def decide_tunnel(policy: Policy, subject: Subject, stage: Stage, host: Host) -> Verdict | None:
     """The block that holds of a tunnel whatever goes through it: what rules say of host and source alone."""
-    subject.answers.clear()
+    subject.renew()
     return _blocks(policy, policy.blocks.on(host), stage, subject)[0]
 
 
@@ -72,20 +69,23 @@ def _blocks(
     still_open = False
     for rule in rules:
         value, fault = _ask(rule, subject)
+        if value is Ternary.FALSE:
+            continue
         if fault:
-            return _told(Reason.RULE_FAILED, (FAILED_RULE, rule.id), stage, subject, fault), False
+            named = FAILED_RULE, rule.id
+            return _told(Reason.RULE_FAILED, stage, subject, rules=named, detail=fault), False
         if value is Ternary.TRUE:
             return _blocked(policy, rule, stage, subject), False
         if value is Ternary.UNREADABLE:
-            rules_told = (UNREADABLE_RULE, rule.id)
-            return _told(Reason.UNREADABLE, rules_told, stage, subject, _unread(subject)), False
-        still_open = still_open or value is Ternary.UNKNOWN
+            named, why = (UNREADABLE_RULE, rule.id), _unread(subject)
+            return _told(Reason.UNREADABLE, stage, subject, rules=named, detail=why), False
+        still_open = True
     return None, still_open
 
 
 def _unread(subject: Subject) -> str:
     """Why something cannot be read, in one sentence; of the body, or of what it says in a language."""
-    head, body = subject.facts.head, subject.body
+    head, body = subject.head, subject.body
     if body.detail or head is None:
         return body.detail
     for claim in subject.claims:
@@ -96,18 +96,19 @@ def _unread(subject: Subject) -> str:
 
 
 def _allowed_or_default(
-    policy: Policy, host: Host, stage: Stage, subject: Subject
+    policy: Policy, plan: Plan, rules: Rules, stage: Stage, subject: Subject
 ) -> tuple[Verdict | None, bool]:
     """What happens when no rule blocks: a user's allow, else the profile's default rules, else allowed."""
     open_allow = False
-    for rule in policy.allows.on(host):
+    for rule in rules.allows:
         value, _ = _ask(rule, subject)
         if value is Ternary.TRUE:
-            return _told(Reason.ALLOWED, (rule.id,), stage, subject, outcome=Outcome.ALLOW), False
+            named = (rule.id,)
+            return _told(Reason.ALLOWED, stage, subject, rules=named, outcome=Outcome.ALLOW), False
         open_allow = open_allow or value is Ternary.UNKNOWN
-    verdict, still_open = _blocks(policy, policy.defaults.on(host), stage, subject)
+    verdict, still_open = _blocks(policy, rules.defaults, stage, subject)
     if verdict is None and not still_open:
-        return _told(Reason.ALLOWED, (), stage, subject, outcome=Outcome.ALLOW), False
+        return _plain(plan, Outcome.ALLOW, Reason.ALLOWED, stage, subject), False
     return (None, True) if open_allow else (verdict, still_open)
 
 
@@ -125,34 +126,45 @@ def _blocked(policy: Policy, rule: Rule, stage: Stage, subject: Subject) -> Verd
     if rule.reason is Reason.VENDOR_DEFAULT and operation is not None and operation.unless is not None:
         remedy = operation.unless.remedy()
     observed = policy.observe and rule.reason in _LIFTED_BY_OBSERVE
-    told = _told(
+    return _told(
         rule.reason,
-        (rule.id,),
         stage,
         subject,
-        rule.why,
+        rules=(rule.id,),
+        detail=rule.why,
         outcome=Outcome.ALLOW if observed else Outcome.BLOCK,
         remedy=remedy,
         would_block=observed,
+        late=not observed and operation is not None and operation.late,
     )
-    return replace(told, late=not observed and operation is not None and operation.late)
+
+
+def _plain(plan: Plan, outcome: Outcome, reason: Reason, stage: Stage, subject: Subject) -> Verdict:
+    """A verdict that no rule gave: of one operation at one stage there is but one."""
+    if subject.asserted_used:
+        return _told(reason, stage, subject, outcome=outcome)
+    operation = subject.operation()
+    key = outcome, stage, operation.id if operation is not None else ""
+    verdict = plan.plain.get(key)
+    if verdict is None:
+        verdict = plan.plain[key] = _told(reason, stage, subject, outcome=outcome)
+    return verdict
 
 
 def _told(  # noqa: PLR0913 - the fields of one verdict
     reason: Reason,
-    rules: tuple[str, ...],
     stage: Stage,
     subject: Subject,
-    detail: str = "",
     *,
+    rules: tuple[str, ...] = (),
+    detail: str = "",
     outcome: Outcome = Outcome.BLOCK,
     remedy: str = "",
     would_block: bool = False,
+    late: bool = False,
 ) -> Verdict:
     operation = subject.operation()
-    purpose = (
-        operation.purpose.value if operation is not None else subject.declared or Purpose.UNCLASSIFIED.value
-    )
+    purpose = operation.purpose.value if operation is not None else subject.declared
     return Verdict(
         outcome=outcome,
         reason=reason,
@@ -160,9 +172,10 @@ def _told(  # noqa: PLR0913 - the fields of one verdict
         stage=stage,
         operation=operation.id if operation is not None else "",
         provider=operation.provider if operation is not None else "",
-        purpose=purpose,
+        purpose=purpose or Purpose.UNCLASSIFIED.value,
         detail=detail,
         remedy=remedy,
         would_block=would_block,
         asserted=tuple(sorted(subject.asserted_used)),
+        late=late,
     )

@@ -50,8 +50,8 @@ class Explanation:
 def explain(inspection: Inspection) -> Explanation:
     """Tell an inspection in its present state; decides nothing anew."""
     subject = inspection.subject
-    subject.answers.clear()
-    head = subject.facts.head
+    subject.renew()
+    head = subject.head
     told: tuple[ClaimTold, ...] = ()
     if head is not None:
         told = tuple(
@@ -61,7 +61,7 @@ def explain(inspection: Inspection) -> Explanation:
                 claim.operation.strength.value,
                 claim.test(head, subject.body),
             )
-            for claim in subject.known
+            for claim in subject.standing.known
         )
     return Explanation(
         verdict=inspection.verdict,
@@ -82,7 +82,7 @@ def explain(inspection: Inspection) -> Explanation:
 
 def _rules(inspection: Inspection) -> Iterator[RuleTold]:
     policy, subject = inspection.policy, inspection.subject
-    head = subject.facts.head
+    head = subject.head
     if head is None:
         return
     for rules in (policy.blocks, policy.allows, policy.defaults):

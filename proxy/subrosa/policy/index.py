@@ -4,7 +4,6 @@ The cost of a look-up grows with the number of labels and segments of the reques
 operations.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from subrosa.facts.hosts import Host
@@ -13,11 +12,11 @@ from subrosa.policy.hostmap import HostMap, HostPattern, fits
 from subrosa.policy.operations import Claim, Operation, RequestPattern
 from subrosa.policy.purposes import TRAINING
 
-_MOST_KNOWN = 4096
-_USUAL = 200
-"""Characters of a path and its targets, of such as are remembered: what nobody chose may not fill the memory."""
 TARGET = "x-amz-target"
 """The header that names the operation of AWS JSON services; all of a service's operations share one path."""
+
+type _Asked = tuple[str, tuple[str, ...] | None]
+"""Method, folded AWS targets; None for every target."""
 
 
 @dataclass(slots=True)
@@ -35,13 +34,15 @@ class Shelf:
         else:
             self.targeted.setdefault((method, target), []).append(claim)
 
-    def on(self, method: str, targets: tuple[str, ...] | None) -> Iterable[Claim]:
-        """The claims for a method and the targets that the request names; None for every target."""
+    def take(self, asked: _Asked, found: list[Claim]) -> None:
+        """Add the claims for a method and the targets that the request names."""
+        method, targets = asked
         for wanted in (method, "*"):
-            yield from self.plain.get(wanted, ())
+            if wanted in self.plain:
+                found += self.plain[wanted]
             if self.targeted:
                 for target in self._targets(wanted) if targets is None else targets:
-                    yield from self.targeted.get((wanted, target), ())
+                    found += self.targeted.get((wanted, target), ())
 
     def _targets(self, method: str) -> tuple[str, ...]:
         return tuple(target for known, target in self.targeted if known == method)
@@ -60,14 +61,27 @@ def _target_of(pattern: RequestPattern) -> str | None:
 class _PathNode:
     literal: "dict[str, _PathNode]" = field(default_factory=dict)
     affixed: "dict[tuple[str, str], _PathNode]" = field(default_factory=dict)
-    here: Shelf = field(default_factory=Shelf)
-    rest: Shelf = field(default_factory=Shelf)
+    whole: "_PathNode | None" = None
+    """Behind ``{name}`` alone, which any segment fits."""
+    here: Shelf | None = None
+    rest: Shelf | None = None
 
     def child(self, segment: str) -> "_PathNode":
         if "{" not in segment:
             return self.literal.setdefault(segment.casefold(), _PathNode())
         before, _, after = segment.casefold().partition("{")
-        return self.affixed.setdefault((before, after.partition("}")[2]), _PathNode())
+        after = after.partition("}")[2]
+        if not before and not after:
+            self.whole = self.whole or _PathNode()
+            return self.whole
+        return self.affixed.setdefault((before, after), _PathNode())
+
+    def shelf(self, *, rest: bool) -> Shelf:
+        if rest:
+            self.rest = self.rest or Shelf()
+            return self.rest
+        self.here = self.here or Shelf()
+        return self.here
 
 
 @dataclass(slots=True)
@@ -94,12 +108,9 @@ class Index:
     """Filled once by `add`, then only read."""
 
     _hosts: HostMap[_Tree] = field(default_factory=HostMap)
-    _known: "dict[_Key, tuple[Claim, ...]]" = field(default_factory=dict, repr=False, compare=False)
-    """What was found for the requests seen so far: the calls of an API are few."""
 
     def add(self, host: HostPattern, operation: Operation, pattern: RequestPattern) -> None:
         """Enter one request pattern of an operation under one host pattern."""
-        self._known.clear()
         tree = self._hosts.set(host, _Tree())
         tree.trains = tree.trains or operation.purpose in TRAINING
         segments = segments_of(pattern.path)
@@ -109,7 +120,7 @@ class Index:
             place = place.child(segment)
         weights = [_weight(segment) for segment in segments[: len(segments) - rest]]
         rank = (host.rank, *weights, 0 if rest else 4, int(pattern.discriminates))
-        shelf = place.rest if rest else place.here
+        shelf = place.shelf(rest=rest)
         for method in pattern.methods:
             shelf.put(method, Claim(operation, pattern, rank))
 
@@ -122,22 +133,8 @@ class Index:
         ``targets`` are the values of `TARGET` that the request has: claims that need another one are left out.
         None leaves none out.
         """
-        key = (host.name, method, path.folded, targets)
-        known = self._known.get(key)
-        if known is not None:
-            return known
-        known = self._find(host, method, path, targets)
-        if len(path.text) + sum(map(len, targets or ())) <= _USUAL:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = known
-        return known
-
-    def _find(
-        self, host: Host, method: str, path: Path, targets: tuple[str, ...] | None
-    ) -> tuple[Claim, ...]:
         found: list[Claim] = []
-        folded = None if targets is None else tuple(target.strip().casefold() for target in targets)
+        folded = None if targets is None else tuple([target.strip().casefold() for target in targets])
         for tree in self._hosts.get(host):
             _collect(tree.paths, path.folded, 0, (method, folded), found)
         if len(found) > 1:
@@ -154,20 +151,19 @@ def _rank(claim: Claim) -> tuple[tuple[int, ...], bool]:
     return claim.rank, claim.operation.purpose in TRAINING
 
 
-type _Key = tuple[str, str, tuple[str, ...], tuple[str, ...] | None]
-"""Host, method, folded segments of the path, AWS targets."""
-type _Asked = tuple[str, tuple[str, ...] | None]
-
-
 def _collect(node: _PathNode, segments: tuple[str, ...], at: int, asked: _Asked, found: list[Claim]) -> None:
-    found += node.rest.on(*asked)
+    if node.rest is not None:
+        node.rest.take(asked, found)
     if at == len(segments):
-        found += node.here.on(*asked)
+        if node.here is not None:
+            node.here.take(asked, found)
         return
     segment = segments[at]
     literal = node.literal.get(segment)
     if literal is not None:
         _collect(literal, segments, at + 1, asked, found)
+    if node.whole is not None and segment:
+        _collect(node.whole, segments, at + 1, asked, found)
     for (before, after), child in node.affixed.items():
         if fits(segment, before, after):
             _collect(child, segments, at + 1, asked, found)

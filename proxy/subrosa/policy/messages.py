@@ -15,7 +15,6 @@ from subrosa.facts.references import ObjectReference
 from subrosa.facts.stage import Stage
 from subrosa.facts.tags import Tag
 from subrosa.facts.unreadable import Ambiguity
-from subrosa.policy.decide import decide
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.policy import Policy
 from subrosa.policy.verdict import Verdict
@@ -68,7 +67,7 @@ class MessageStream:
         subject = self._inspection.subject
         self._take(octets, self._read(octets))
         subject.body = self._facts
-        self.verdict = decide(self.policy, subject, Stage.END, Stage.BODY)
+        self.verdict = self._inspection.judge(Stage.END, told=Stage.BODY)
         self._inspection.verdict = self.verdict
         return self.verdict
 

@@ -50,6 +50,11 @@ class FieldMatch:
     absent: bool = False
     exact: bool = False
     """True for an opt-out: only the documented spelling, given once, counts."""
+    _beginnings: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        beginnings = tuple(value[:-1] for value in self.values if value.endswith("*"))
+        object.__setattr__(self, "_beginnings", beginnings)
 
     def test(self, head: RequestHead, body: BodyFacts, *, anywhere: bool = False) -> Ternary:
         """Whether the field has one of the values; UNKNOWN until the place is closed.
@@ -81,9 +86,7 @@ class FieldMatch:
         if self.exact:
             return value in self.values
         folded = value.strip().casefold()
-        return folded in self.values or any(
-            folded.startswith(wanted[:-1]) for wanted in self.values if wanted.endswith("*")
-        )
+        return folded in self.values or folded.startswith(self._beginnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +105,9 @@ class RequestPattern:
 
     def test(self, head: RequestHead, body: BodyFacts, *, anywhere: bool = False) -> Ternary:
         """Whether all that discriminates matches; host, method and path were matched by the index."""
-        if not self.discriminates:
-            return Ternary.TRUE
-        value = conjunction(match.test(head, body, anywhere=anywhere) for match in self.fields)
+        value = Ternary.TRUE
+        if self.fields:
+            value = conjunction([match.test(head, body, anywhere=anywhere) for match in self.fields])
         if self.language is None or value is Ternary.FALSE:
             return value
         return conjunction((value, self.language.test(head, body)))
@@ -218,21 +221,37 @@ class Operation:
         object.__setattr__(self, "by_default", self.unless is not None)
 
 
-@dataclass(frozen=True, slots=True)
+def trains(operation: Operation) -> bool:
+    """Whether it is training by a `definite` or `likely` claim, whatever anybody opts out of."""
+    return operation.trains and not operation.by_default
+
+
+def hints(operation: Operation) -> bool:
+    """Whether it only may be training."""
+    return operation.hints
+
+
+def by_default(operation: Operation) -> bool:
+    """Whether it trains unless its opt-out is given."""
+    return operation.by_default
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Claim:
     """One operation that claims a request by host, method and path; its fields decide the rest.
 
-    ``rank``: the larger, the more specific: (host, path segments, has discriminators).
+    ``rank``: the larger, the more specific: (host, path segments, has discriminators). One claim is made for each
+    place in the index, so that claims compare by identity.
     """
 
     operation: Operation
     pattern: RequestPattern
     rank: tuple[int, ...] = field(default=())
+    anywhere: bool = field(init=False, repr=False)
+    """Whether it is a claim on any host: nobody says that this one speaks the API."""
 
-    @property
-    def anywhere(self) -> bool:
-        """Whether it is a claim on any host: nobody says that this one speaks the API."""
-        return self.rank[:1] == (ANY,)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "anywhere", self.rank[:1] == (ANY,))
 
     def test(self, head: RequestHead, body: BodyFacts) -> Ternary:
         """Whether the request is what is claimed."""

@@ -7,12 +7,15 @@ from enum import StrEnum
 from subrosa.content.kinds import KindTable
 from subrosa.content.reader import ReaderLimits
 from subrosa.facts.hosts import Host
+from subrosa.facts.records import RequestHead
 from subrosa.facts.references import GuardedStores
 from subrosa.facts.tags import TagTable
+from subrosa.policy.beginnings import Reading
 from subrosa.policy.conditions import asks, hosts_required
 from subrosa.policy.hostmap import HostMap, HostPattern
 from subrosa.policy.index import Index
 from subrosa.policy.operations import Operation
+from subrosa.policy.plans import Ground, Plan, Routes, Rules
 from subrosa.policy.rules import Rank, Rule
 from subrosa.policy.sources import Sources
 
@@ -113,11 +116,25 @@ class Policy:
     """The oldest ISO date on which an entry of the catalogue was checked against its source."""
     needs_shape: bool = field(init=False, repr=False, compare=False)
     """Whether rules outside the pledge ask for a body's shape."""
+    _routes: Routes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         rules = (*self.blocks.everywhere, *self.allows.everywhere, *self.defaults.everywhere)
         others = (rule.when for rule in rules if rule.family != "pledge")
         object.__setattr__(self, "needs_shape", asks(others, "shape"))
+        object.__setattr__(self, "_routes", Routes(self.index, self._ground))
+
+    def plan(self, head: RequestHead) -> Plan:
+        """What this policy does with requests that look like this one."""
+        return self._routes.find(head).plan(head)
+
+    def _ground(self, host: Host) -> Ground:
+        return Ground(
+            Rules(self.blocks.on(host), self.allows.on(host), self.defaults.on(host)),
+            next((entry.purpose for entry in self.declared.get(host) if entry.purpose), ""),
+            self.needs_shape,
+            Reading(self.tags, self.kinds, self.limits),
+        )
 
     def tunnel(self, host: Host) -> Declared | None:
         """The declaration by which tunnels to a host are relayed unread; that of the most specific pattern."""

@@ -1,18 +1,19 @@
 """One transfer as rules see it: its facts so far, and the derived facts in three-valued logic."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from subrosa.facts.body import NO_BODY, BodyFacts, Form, Kind, KindFound
-from subrosa.facts.records import RequestHead, TransferFacts
+from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts, TransferFacts
 from subrosa.facts.references import GuardedStores, ObjectReference
 from subrosa.facts.sessions import NOTHING_SAID, SessionFacts
 from subrosa.facts.tags import Tag, TagMeaning, TagTable
-from subrosa.facts.ternary import Ternary, disjunction, negate, truth
+from subrosa.facts.ternary import Ternary, both, disjunction, either, negate, truth
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
-from subrosa.policy.operations import Claim, Operation, Tenant
+from subrosa.policy.operations import Claim, Operation, Tenant, by_default, hints, trains
 from subrosa.policy.purposes import TRAINING, Carries
 from subrosa.policy.sources import Source
+from subrosa.policy.standing import NO_CLAIMS, Standing
 
 _STAND_FOR_ALL = 2
 
@@ -41,18 +42,16 @@ class _Weighed:
 
 @dataclass(slots=True)
 class Subject:
-    """Facts of one transfer; ``claims`` and ``head_tags`` are filled when the head is known.
+    """Facts of one transfer; ``standing`` and ``head_tags`` are filled when the head is known."""
 
-    ``claims`` are those that the head leaves possible, ``known`` all that the index gave.
-    """
-
-    facts: TransferFacts
+    connect: ConnectFacts
+    tls: TlsFacts | None
     source: Source
     tag_table: TagTable
     guarded: GuardedStores
     asserted: frozenset[str] = frozenset()
-    claims: tuple[Claim, ...] = ()
-    known: tuple[Claim, ...] = ()
+    head: RequestHead | None = None
+    standing: Standing = NO_CLAIMS
     head_tags: tuple[Tag, ...] = ()
     head_tag_fault: Ambiguity | None = None
     head_kinds: tuple[KindFound, ...] = ()
@@ -68,13 +67,37 @@ class Subject:
     asserted_used: set[str] = field(default_factory=set)
     answers: dict[str, Ternary] = field(default_factory=dict)
     """What the conditions' facts were found to be; made anew for each decision."""
-    _weighed: _Weighed = field(default_factory=_Weighed)
+    _values: tuple[Ternary, ...] | None = None
+    _weighed: _Weighed | None = None
+
+    @property
+    def facts(self) -> TransferFacts:
+        """All that is settled at the head."""
+        return TransferFacts(connect=self.connect, tls=self.tls, head=self.head)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims that the head leaves possible, the most specific first."""
+        return self.standing.claims
+
+    def values(self) -> tuple[Ternary, ...]:
+        """What each claim is, by what is known now; found once for each decision."""
+        if self._values is None:
+            self._values = (
+                self.standing.values if self.head is None else self.standing.test(self.head, self.body)
+            )
+        return self._values
+
+    def renew(self) -> None:
+        """Forget what was found out for the last decision: facts have grown."""
+        self.answers.clear()
+        self._values = None
 
     # --- what a rule may ask -------------------------------------------------------------------------------
 
     def customer_content(self) -> Ternary:
         """Whether the transfer carries meeting content: source, tag, mark, kind or a guarded store says so."""
-        if self.facts.head is None:
+        if self.head is None:
             return Ternary.UNKNOWN
         if self._is_marked() or self._names_guarded(self.head_references):
             return Ternary.TRUE
@@ -83,13 +106,14 @@ class Subject:
         if self.body.unreadable is not None:
             return Ternary.UNREADABLE
         closed = self.body.tags_closed and self.body.kinds_closed
-        return disjunction((Ternary.FALSE if closed else Ternary.UNKNOWN, self._refers()))
+        return either(Ternary.FALSE if closed else Ternary.UNKNOWN, self._refers())
 
     def _is_marked(self) -> bool:
         """Whether a tag, a kind or the opening of the upload says that it is meeting content."""
+        if self.opened.content or self.body.marks or not _SAYS_CONTENT.isdisjoint(self.meanings()):
+            return True
         kinds = (*self.head_kinds, *self.body.kinds)
-        marked = self.opened.content or bool(self.body.marks) or any(kind.meeting for kind in kinds)
-        return marked or bool(self.meanings() & _SAYS_CONTENT)
+        return any(kind.meeting for kind in kinds)
 
     def _names_guarded(self, references: Iterable[ObjectReference | None]) -> bool:
         if not self.guarded.stores:
@@ -99,7 +123,7 @@ class Subject:
     def _refers(self) -> Ternary:
         """Whether the body names a guarded store, for an operation that copies; one that trains has its own rule."""
         body = self.body
-        if not self.guarded.stores or body.form in (Form.OPAQUE, Form.NONE) or not self._carries_references():
+        if not self.guarded.stores or body.form in (Form.OPAQUE, Form.NONE) or not self._may(_COPIES):
             return Ternary.FALSE
         training = self.training()
         if training is not Ternary.FALSE:
@@ -110,51 +134,37 @@ class Subject:
             return Ternary.UNREADABLE
         return Ternary.FALSE if body.closed else Ternary.UNKNOWN
 
-    def _carries_references(self) -> bool:
-        head = self.facts.head
-        return head is not None and any(
-            claim.operation.carries is Carries.REFERENCE and claim.test(head, self.body) is not Ternary.FALSE
-            for claim in self.claims
+    def _may(self, carries: frozenset[Carries | None]) -> bool:
+        """Whether the request may be an operation that carries content in one of these ways."""
+        return self.head is not None and any(
+            claim.operation.carries in carries and value is not Ternary.FALSE
+            for claim, value in zip(self.claims, self.values(), strict=True)
         )
 
     def _sends_something(self) -> bool:
-        head = self.facts.head
-        if head is None or head.has_body or head.upgrade:
-            return True
-        return any(
-            claim.operation.carries in _CARRIED and claim.test(head, self.body) is not Ternary.FALSE
-            for claim in self.claims
-        )
+        head = self.head
+        return head is None or head.has_body or bool(head.upgrade) or self._may(_CARRIED)
 
     def training(self) -> Ternary:
         """Whether a training operation, claimed `definite` or `likely`, is what the request does or goes on with."""
-        if any(operation.trains and not operation.by_default for operation in self.opened_by):
-            return Ternary.TRUE
-        return self.claimed(lambda operation: operation.trains and not operation.by_default)
+        return Ternary.TRUE if any(map(trains, self.opened_by)) else self.claimed(trains)
 
     def signal(self) -> Ternary:
         """Whether an operation that only hints at training is what the request does or goes on with."""
-        if any(operation.hints for operation in self.opened_by):
-            return Ternary.TRUE
-        return self.claimed(lambda operation: operation.hints)
+        return Ternary.TRUE if any(map(hints, self.opened_by)) else self.claimed(hints)
 
     def vendor_default(self) -> Ternary:
         """Whether the operation trains unless opted out, and the opt-out is not given."""
-        head = self.facts.head
-        if head is None:
-            return Ternary.UNKNOWN
-        return self.claimed(
-            lambda operation: operation.by_default, lambda operation: negate(self.opted_out(operation))
-        )
+        return self.claimed(by_default, lambda operation: negate(self.opted_out(operation)))
 
     def opted_out(self, operation: Operation) -> Ternary:
         """Whether the operation's opt-out is given in the request or asserted in the settings."""
-        head, unless = self.facts.head, operation.unless
+        head, unless = self.head, operation.unless
         if head is None or unless is None:
             return Ternary.UNKNOWN
         given = disjunction(match.test(head, self.body) for match in unless.fields)
         if given is not Ternary.TRUE and unless.tenant is not None:
-            given = disjunction((given, self._is_ours(unless.tenant, head)))
+            given = either(given, self._is_ours(unless.tenant, head))
         if given is not Ternary.TRUE and unless.assertion in self.asserted:
             self.asserted_used.add(unless.assertion)
             return Ternary.TRUE
@@ -173,7 +183,7 @@ class Subject:
 
     def tag(self, meaning: TagMeaning) -> Ternary:
         """Whether some tag has this meaning; a tag fact is settled when no carrier is left to read."""
-        if self.facts.head is None:
+        if self.head is None:
             return Ternary.UNKNOWN
         protects = meaning is TagMeaning.PROTECTED
         if meaning in self.meanings() or (protects and self.body.marks):
@@ -185,7 +195,7 @@ class Subject:
 
     def opaque(self) -> Ternary:
         """Whether the octets show nothing: the client encrypted them, says so, or nobody knows their container."""
-        head = self.facts.head
+        head = self.head
         if head is None:
             return Ternary.UNKNOWN
         if self.body.opaque or any(head.fields.get_all(name) for name in _CLIENT_ENCRYPTION):
@@ -222,16 +232,6 @@ class Subject:
             return Ternary.FALSE
         return self.claimed(lambda operation: operation.carries is Carries.REFERENCE)
 
-    def claim(self, known: tuple[Claim, ...]) -> None:
-        """Take the claims on the head; what it already contradicts can never match again, so it is asked once."""
-        head = self.facts.head
-        self.known = known
-        self.claims = known
-        if head is not None and any(claim.pattern.discriminates for claim in known):
-            self.claims = tuple(
-                claim for claim in known if claim.test(head, NOTHING_READ) is not Ternary.FALSE
-            )
-
     # --- how claims are judged -----------------------------------------------------------------------------
 
     def claimed(
@@ -239,36 +239,37 @@ class Subject:
         wanted: Callable[[Operation], bool],
         extra: Callable[[Operation], Ternary] | None = None,
         *,
-        claims: tuple[Claim, ...] | None = None,
+        named: bool = False,
     ) -> Ternary:
         """Whether an operation for which ``wanted`` holds is the most specific claim that matches.
 
         Claims are walked from the most specific rank down; a rank with a match ends the walk. ``extra`` is a
-        further condition on the matching operation itself; ``claims`` are some of the subject's, all without it.
+        further condition on the matching operation itself; ``named`` leaves claims on any host out.
         """
-        head = self.facts.head
-        if head is None:
+        if self.head is None:
             return Ternary.UNKNOWN
-        claims = self.claims if claims is None else claims
-        if not any(wanted(claim.operation) for claim in claims):
+        operations = self.standing.operations
+        if not any(map(wanted, operations)):
             return Ternary.FALSE
-        at, result = 0, Ternary.FALSE
-        while at < len(claims):
-            rank, settled, here = claims[at].rank, False, []
-            open_others = False
-            while at < len(claims) and claims[at].rank == rank:
-                claim = claims[at]
-                at += 1
-                value = claim.test(head, self.body)
+        values: Sequence[Ternary] = self.values()
+        if named:
+            values = [
+                Ternary.FALSE if claim.anywhere else value
+                for claim, value in zip(self.claims, values, strict=True)
+            ]
+        result = Ternary.FALSE
+        for alike in self.standing.ranks:
+            settled, open_others, found = False, False, Ternary.FALSE
+            for at in alike:
+                value = values[at]
+                if value is Ternary.FALSE:
+                    continue
                 settled = settled or value is Ternary.TRUE
-                if not wanted(claim.operation):
-                    open_others = open_others or value is Ternary.UNKNOWN
-                elif extra is None or value is Ternary.FALSE:
-                    here.append(value)
+                if wanted(operations[at]):
+                    found = either(found, value if extra is None else both(value, extra(operations[at])))
                 else:
-                    here.append(_both(value, extra(claim.operation)))
-            found = disjunction(here)
-            result = disjunction((result, found))
+                    open_others = open_others or value is Ternary.UNKNOWN
+            result = either(result, found)
             if settled or result is Ternary.TRUE:
                 return result
             if open_others or found is Ternary.UNKNOWN:
@@ -277,17 +278,13 @@ class Subject:
 
     def operation(self) -> Operation | None:
         """The most specific operation that matches, or may still match; for records and refusals."""
-        head = self.facts.head
-        if head is None:
-            return None
-        open_claim = None
-        for claim in self.claims:
-            value = claim.test(head, self.body)
+        open_operation = None
+        for operation, value in zip(self.standing.operations, self.values(), strict=True):
             if value is Ternary.TRUE:
-                return claim.operation
-            if value is not Ternary.FALSE and open_claim is None:
-                open_claim = claim.operation
-        return open_claim
+                return operation
+            if value is not Ternary.FALSE and open_operation is None:
+                open_operation = operation
+        return open_operation
 
     def training_operations(self) -> tuple[str, ...]:
         """The ids of the operations that make an upload one for training: this request's, and its opening's."""
@@ -307,7 +304,7 @@ class Subject:
         if not head and not body:
             return _NO_MEANING
         weighed = self._weighed
-        if head != weighed.head:
+        if weighed is None or head != weighed.head:
             weighed = self._weighed = _Weighed(head)
             weighed.add(self.tag_table, self.head_tags)
         if body != weighed.body:
@@ -320,16 +317,6 @@ class Subject:
         return tuple(dict.fromkeys(found.kind for found in (*self.head_kinds, *self.body.kinds)))
 
 
-def _both(first: Ternary, second: Ternary) -> Ternary:
-    if Ternary.FALSE in (first, second):
-        return Ternary.FALSE
-    if Ternary.UNKNOWN in (first, second):
-        return Ternary.UNKNOWN
-    return max(first, second)
-
-
-NOTHING_READ = BodyFacts()
-"""A body of which nothing is known yet; only ever read."""
 _CLIENT_ENCRYPTION = (
     "x-amz-meta-x-amz-key",
     "x-amz-meta-x-amz-key-v2",
@@ -338,4 +325,5 @@ _CLIENT_ENCRYPTION = (
 """Metadata of the S3 Encryption Client and of Azure's; what a server encrypts is open here."""
 _NO_MEANING: frozenset[TagMeaning] = frozenset()
 _SAYS_CONTENT = frozenset({TagMeaning.CONTENT, TagMeaning.PROTECTED})
-_CARRIED = frozenset({Carries.REFERENCE, Carries.QUERY, Carries.TOKEN})
+_COPIES: frozenset[Carries | None] = frozenset({Carries.REFERENCE})
+_CARRIED: frozenset[Carries | None] = frozenset({Carries.REFERENCE, Carries.QUERY, Carries.TOKEN})

@@ -19,7 +19,7 @@ def judge_tunnel(inspection: Inspection) -> Verdict:
     hello (RFC 9849), unless the settings declare that anything may go through.
     """
     policy, subject = inspection.policy, inspection.subject
-    target, hello = subject.facts.connect.target, subject.facts.tls
+    target, hello = subject.connect.target, subject.tls
     stage = Stage.CONNECT if hello is None else Stage.TLS
     declared = policy.tunnel(target.host) if target is not None else None
     if target is None or declared is None:

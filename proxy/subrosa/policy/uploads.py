@@ -28,10 +28,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 def of_upload(subject: Subject) -> bool:
     """Whether the request may open an upload, or go on with one."""
-    return any(
-        claim.operation.yields is not None or claim.operation.continues is not None
-        for claim in _possible(subject)
-    )
+    return subject.standing.of_upload and any(True for _ in _possible(subject))
 
 
 def keys_named(subject: Subject) -> tuple[SessionKey, ...]:
@@ -40,7 +37,7 @@ def keys_named(subject: Subject) -> tuple[SessionKey, ...]:
     Raises:
         SessionsError: for more of them than a request can mean.
     """
-    head = subject.facts.head
+    head = subject.head
     if head is None:
         return ()
     return _bounded(key for claim in _possible(subject) for key in _named(claim, head))
@@ -69,7 +66,7 @@ def keys_yielded(subject: Subject, fields: Fields, body: bytes) -> tuple[Session
         UnreadableError: for an answer that cannot be read.
         SessionsError: for more names than an opening can give.
     """
-    head = subject.facts.head
+    head = subject.head
     if head is None:
         return ()
     return _bounded(
@@ -82,7 +79,7 @@ def keys_yielded(subject: Subject, fields: Fields, body: bytes) -> tuple[Session
 
 def _possible(subject: Subject) -> Iterator[Claim]:
     """The claims that the request matches, or may match."""
-    head = subject.facts.head
+    head = subject.head
     for claim in subject.claims:
         operation = claim.operation
         if (operation.yields is not None or operation.continues is not None) and (
