@@ -9,7 +9,7 @@ import socket
 
 from subrosa.gateway.tunnel.pipes import SIZE, Pipe, Pipes
 
-BUFFER = 1 << 15
+BUFFER = 1 << 16
 AT_ONCE = 1 << 22
 """Octets moved in one turn, so that one tunnel does not keep the others waiting."""
 _FLAGS = getattr(os, "SPLICE_F_MOVE", 0) | getattr(os, "SPLICE_F_NONBLOCK", 0)

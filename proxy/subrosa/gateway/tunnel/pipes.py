@@ -8,8 +8,8 @@ import fcntl
 import os
 from contextlib import suppress
 
-SIZE = 1 << 18
-_MOST = 64
+SIZE = 1 << 20
+_MOST = 32
 
 
 class Pipe:
