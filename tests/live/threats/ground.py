@@ -14,7 +14,7 @@ import hpack
 from live.clients import Heard, Http1, Refused, connect, new_trusting, tunnel
 from live.harness import LIMITS, Setup, gateway, replace
 from live.origins import Authority, Origin, Reply, Seen, serve
-from live.threats.rows import CLEAR_PORT, PREFACE, SECRET, TLS_PORT, Act, Fine, Row, Way
+from live.threats.rows import CLEAR_PORT, PREFACE, SECRET, TLS_PORT, UNREAD, Act, Fine, Row, Way
 from subrosa.facts.hosts import Authority as Target
 from subrosa.gateway.egress import Egress
 from subrosa.gateway.engine import Listener
@@ -42,6 +42,7 @@ _BOUNDS = replace(
     spool=replace(LIMITS.spool, memory=65536, transfer=8 << 20),
     message=1 << 20,
 )
+_STATED = {"owner": "tests", "why": "a client that pins a certificate", "expires": "2028-01-01"}
 _EMPTY = b"5\r\n\0\0\0\0\0\r\n0\r\n\r\n"
 """An empty message of gRPC and the end, in chunks."""
 _ASKED = b"\x05\x01\x00\x03"
@@ -207,7 +208,8 @@ async def grounds(
 ) -> AsyncIterator[Ground]:
     """A gateway as it is shipped, in front of two origins."""
     names, authority = Names(), Authority(directory)
-    shipped = load_policy(parse([Layer({"state_dir": str(directory)}, str)]))
+    unread = {"host": UNREAD.rpartition(":")[0], "inspect": "never", **_STATED}
+    shipped = load_policy(parse([Layer({"state_dir": str(directory), "destinations": [unread]}, str)]))
     listeners = tuple(Listener(mode=mode, host="127.0.0.1", port=0) for mode in ("explicit", "socks5"))
     async with (
         gateway(

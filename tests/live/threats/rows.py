@@ -17,6 +17,8 @@ import hpack
 from live.clients import Heard
 
 TLS_PORT, CLEAR_PORT = 99999, 88888
+UNREAD = f"unread.example.com:{TLS_PORT}"
+"""A destination whose tunnels the settings leave unread."""
 OPENAI, SECOND, CLEAR = (
     f"api.openai.com:{TLS_PORT}",
     f"chat.example.com:{TLS_PORT}",

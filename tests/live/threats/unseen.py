@@ -19,6 +19,7 @@ from live.threats.rows import (
     SECOND,
     SECRET,
     TLS_PORT,
+    UNREAD,
     Act,
     Row,
     Step,
@@ -95,6 +96,14 @@ async def _ech(ground: Ground) -> Heard:
     if said[:1] != b"\x16":
         return Heard(end="closed")
     return await ground.attempt(Row(threat=9, says="", octets=_TRAINING, sni="public.example.com"))
+
+
+async def _ech_unread(ground: Ground) -> Heard:
+    said = await first_answer(ground, extended(ECH, GREASE_ECH), sni="unread.example.com", connect=UNREAD)
+    return Heard(end="closed" if said[:1] == _ALERT else "answered")
+
+
+_ALERT = b"\x15"
 
 
 async def _alt_svc(ground: Ground) -> None:
@@ -209,6 +218,10 @@ ROWS: tuple[Row | Act, ...] = (
     ),
     Row(threat=1, says="ssh inside TLS does not pass either", octets=_OTHERS["ssh"], status=CLOSED),
     Row(threat=1, says="octets of no protocol straight to the gateway", octets=_OTHERS["octets of no protocol"], way=Way.CLEAR, status=CLOSED),
+    *(
+        Row(threat=1, says=f"{name} in a tunnel that nobody reads", octets=octets + SECRET, way=Way.TUNNEL, connect=UNREAD, status=CLOSED)
+        for name, octets in {**_OTHERS, "a request in clear": post("/x", host=UNREAD)}.items()
+    ),
     # 2, 3
     *(
         Act(threat=2, says=f"a hello in writes of {size} is waited for and what follows judged", step=_hello(pieces(size)))
@@ -226,6 +239,8 @@ ROWS: tuple[Row | Act, ...] = (
     Row(threat=4, says="the Host is the same name at another port", octets=post("/x", host="api.openai.com:443"), status=_REFUSED_HEAD),
     Row(threat=4, says="the SNI is an upper-case twin and the content is refused all the same", octets=_TRAINING, sni="API.OpenAI.com"),
     Row(threat=4, says="the SNI fronts the training host for a harmless tunnel", octets=json(JOBS, JOB, host=SECOND), connect=SECOND, sni="api.openai.com", status=_REFUSED_HEAD),
+    Row(threat=4, says="the SNI fronts another host through a tunnel that nobody reads", octets=_TRAINING, connect=UNREAD, sni="api.openai.com", status=CLOSED),
+    Row(threat=4, says="no SNI in a tunnel that nobody reads", octets=_TRAINING, connect=UNREAD, sni="", status=CLOSED),
     Row(threat=4, says="the CONNECT names two hosts", octets=_connect(OPENAI, f"Host: {SECOND}"), way=Way.CLEAR, status=_REFUSED_HEAD),
     Row(threat=4, says="the Host of the CONNECT is another than its target", octets=_connect(SECOND, host=OPENAI), way=Way.CLEAR, status=_REFUSED_HEAD),
     # 5
@@ -264,6 +279,7 @@ ROWS: tuple[Row | Act, ...] = (
     Act(threat=8, says="the way to HTTP/3 that a destination offers is kept from the client", step=_alt_svc, reached=True),
     # 9
     Act(threat=9, says="an encrypted hello whose outer name is not the tunnel's", step=_ech, status=(0, *_REFUSED_HEAD)),
+    Act(threat=9, says="an encrypted hello in a tunnel that nobody reads", step=_ech_unread, status=CLOSED),
     # 10
     Act(threat=10, says="a hello that offers h3 and spdy only", step=_h3_only, status=CLOSED),
     Row(threat=10, says="h2 is agreed and HTTP/1 spoken", octets=_TRAINING, alpn=("h2",), status=CLOSED),
