@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from subrosa.admin.answers import problem
+from subrosa.admin.asking import AskedWrongError
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 _SAFE = frozenset({"GET", "HEAD"})
@@ -67,6 +68,8 @@ def guard(access: Access, decorate: Callable[[web.StreamResponse], None]) -> Mid
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             answer = _refusal(access, request) or await handler(request)
+        except AskedWrongError as fault:
+            answer = fault.answer
         except web.HTTPException as fault:
             answer = problem(fault.status, fault.reason, allow=fault.headers.get("Allow", ""))
         if not answer.prepared:

@@ -65,6 +65,7 @@ class Condition:
     lockdown: bool = False
     enforcing: bool = False
     stopping: bool = False
+    stuck: tuple[str, ...] = ()
 
 
 def assess(condition: Condition) -> Health:
@@ -76,6 +77,7 @@ def assess(condition: Condition) -> Health:
             _evidence(condition.evidence_fault),
             _listeners(condition.listeners, condition.listeners_wanted),
             _workers(condition.workers, condition.workers_wanted),
+            _stuck(condition.stuck),
             _stopping(stopping=condition.stopping),
             _lockdown(on=condition.lockdown),
             _enforcing(condition),
@@ -119,6 +121,12 @@ def _workers(up: int, wanted: int) -> Check:
         return Check("workers", State.OK)
     state = State.WARN if up > 0 else State.FAIL
     return Check("workers", state, f"{up} of {wanted} workers serve")
+
+
+def _stuck(what: tuple[str, ...]) -> Check:
+    if not what:
+        return Check("stuck", State.OK)
+    return Check("stuck", State.WARN, "; ".join(what))
 
 
 def _stopping(*, stopping: bool) -> Check:

@@ -13,6 +13,9 @@ MOST_STREAMS = 32
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent, so that a peer that is gone is noticed."""
 
+SLOW = 15.0
+"""How long one write may wait for a peer that does not read."""
+
 type Record = dict[str, object]
 
 
@@ -44,10 +47,24 @@ class Streams:
         decorate(answer)
         with self._subscribe() as queue:
             await answer.prepare(request)
-            await answer.write(b": subrosa decisions\n\n")
-            while True:
-                if events := await _next(queue, wanted):
-                    await answer.write(events)
+            events = b": subrosa decisions\n\n"
+            while await _written(answer, events):
+                events = await _next(queue, wanted)
+        if request.transport is not None:
+            request.transport.abort()
+        return answer
+
+
+async def _written(answer: web.StreamResponse, events: bytes) -> bool:
+    """Whether the peer takes what is sent."""
+    if not events:
+        return True
+    try:
+        async with asyncio.timeout(SLOW):
+            await answer.write(events)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _next(queue: asyncio.Queue[Record], wanted: Callable[[Record], bool]) -> bytes:

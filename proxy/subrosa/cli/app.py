@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from subrosa import __version__
-from subrosa.cli import addon, authority, catalogue, events, explain, rules, run
+from subrosa.cli import addon, authority, catalogue, events, explain, rules, run, status, switches
 from subrosa.cli.demo import demo
 from subrosa.cli.output import fail
 from subrosa.runtime.configuration import StartError
@@ -43,6 +43,9 @@ app.command("test")(rules.run_cases)
 app.command("explain")(explain.explain)
 app.command("catalogue")(catalogue.catalogue)
 app.command("events")(events.events)
+app.command("status")(status.status)
+app.command("reload")(switches.reload)
+app.command("lockdown")(switches.lockdown)
 app.command("demo")(demo)
 app.command("user")(authority.user)
 app.command("addon-path")(addon.addon_path)

@@ -17,6 +17,7 @@ from subrosa.loading.policy import load
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.policy import Declared, Policy
 from subrosa.policy.sources import Source, Sources
+from subrosa.runtime.notify import ServiceManager
 from subrosa.settings import Layer, Place, Settings, SettingsError, parse
 
 CLOCK = time.time  # noqa: TID251 - the one clock; every part is given it
@@ -53,6 +54,11 @@ def load_settings(config: Path | None, flags: Mapping[str, object]) -> Settings:
         return parse(layers)
     except SettingsError as fault:
         raise StartError([str(one) for one in fault.faults]) from None
+
+
+def service_manager() -> ServiceManager:
+    """Who started this process and wants to hear how it goes, if anybody does."""
+    return ServiceManager.of(os.environ)  # noqa: TID251 - as above
 
 
 def default_state_dir(environment: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,9 +11,10 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from subrosa import __version__
-from subrosa.admin.app import Admin, AdminServer
+from subrosa.admin.app import Admin
 from subrosa.admin.exposition import Collects
 from subrosa.admin.health import Condition, Health, assess
+from subrosa.admin.server import AdminServer
 from subrosa.effects.feed import Feed
 from subrosa.effects.gatewaymetrics import GatewayMetrics
 from subrosa.effects.records import Record
@@ -26,8 +26,11 @@ from subrosa.runtime.bound import Bound
 from subrosa.runtime.catalogue import rows
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.explaining import explained
-from subrosa.runtime.lockdown import Lockdown
+from subrosa.runtime.notify import ServiceManager
+from subrosa.runtime.pulse import Pulse
+from subrosa.runtime.signals import Wish, Wishes
 from subrosa.runtime.stopping import Stop
+from subrosa.runtime.switching import Switch
 from subrosa.settings import Settings
 
 
@@ -41,6 +44,10 @@ class Behind(Protocol):
     @property
     def up(self) -> int:
         """How many workers take connections."""
+
+    @property
+    def stuck(self) -> tuple[str, ...]:
+        """What has given no sign of life for too long, and for how long."""
 
     async def lock(self, *, on: bool) -> None:
         """Break off what is under way where the switch was turned on; returns when that is done everywhere."""
@@ -60,20 +67,30 @@ class Control:
         *,
         swapped: Callable[[Policy], None] = lambda _policy: None,
         agree: Agree = agreed,
+        manager: ServiceManager | None = None,
     ) -> None:
         self.settings = settings
         self.stop = stop
         self.registry = CollectorRegistry()
         self.metrics = GatewayMetrics(self.registry, CLOCK)
         self.feed = feed
-        self.lockdown = Lockdown.of(settings.state_dir)
+        self.switch = Switch(settings.state_dir, lambda on: self.metrics.lockdown(on=on))
         self.store = Store(lambda: policy_inputs(settings), self._swapped, self._reloaded, agree)
         self._told = swapped
         self._logger = structlog.get_logger("subrosa")
         self._started = CLOCK()
         self._behind: Behind | None = None
+        self._manager = manager or ServiceManager()
+        self._pulse = Pulse(settings.limits.silent_seconds / 2)
+        self._wishes = Wishes()
+        self._running: list[asyncio.Task[None]] = []
 
     # --- starting ------------------------------------------------------------------------------------------
+
+    def on_signals(self) -> None:
+        """Take every signal that the gateway knows; what they ask for is done once it runs."""
+        self.stop.on_signals()
+        self._wishes.on_signals()
 
     def open_state(self) -> ca.CaPaths:
         """The state directory, the switch and the authority in it.
@@ -84,7 +101,7 @@ class Control:
         directory = self.settings.state_dir
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.metrics.lockdown(on=self.lockdown.read())
+            self.switch.read()
             authority = authority_of(self.settings, CLOCK())
             self.metrics.ca_expires(ca.expiry(authority))
         except OSError as fault:
@@ -114,12 +131,12 @@ class Control:
             StartError: when an address cannot be bound.
         """
         self._behind = behind
-        every = [*registries, self.registry]
-        address = self.settings.admin
-        server = AdminServer.of(self._admin(every), _host(address), self._token())
+        self.switch.obey = behind.lock
+        admin, address = self._admin([*registries, self.registry]), self.settings.admin
+        server = AdminServer.of(admin, _host(address), self._token())
         bound = [await _start(stack, server, address)]
         if self.settings.metrics is not None:
-            bound.append(await _start(stack, AdminServer.metrics_only(every), self.settings.metrics))
+            bound.append(await _start(stack, AdminServer.metrics_only(admin), self.settings.metrics))
         return bound
 
     def bound(
@@ -151,11 +168,32 @@ class Control:
 
     # --- running -------------------------------------------------------------------------------------------
 
-    def run(self, tasks: asyncio.TaskGroup) -> None:
-        """Watch the rules, and take SIGHUP for a wish to reload."""
+    def run(self, tasks: asyncio.TaskGroup, stack: contextlib.AsyncExitStack) -> None:
+        """Watch the rules, the switch and the event loop, and do what signals ask for, until `end`."""
+        stack.enter_context(self._pulse.watched())
         tasks.create_task(self.store.watch(self.stop.asked))
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._reload()))
+        for work in (self.switch.watch(), self._pulse.beat(), self._manager.alive(), self._obey(tasks)):
+            self._running.append(tasks.create_task(work))
+
+    async def until_asked_to_stop(self) -> None:
+        """Tell that everything serves, wait until someone wants the end, and tell that it begins."""
+        self._manager.ready()
+        await self.stop.asked.wait()
+        self._logger.info("stopping: what is in flight may end", seconds=self.settings.limits.drain_seconds)
+        self._manager.stopping()
+
+    def end(self) -> None:
+        """Do nothing of that any more."""
+        for task in self._running:
+            task.cancel()
+
+    async def _obey(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            wish = await self._wishes.next()
+            if wish is Wish.RELOAD:
+                tasks.create_task(self._reload())
+            else:
+                tasks.create_task(self.switch.turn("signal", wish.value.name, on=wish is Wish.LOCK))
 
     async def _reload(self) -> Mapping[str, object]:
         result = await asyncio.to_thread(self.store.reload)
@@ -185,12 +223,6 @@ class Control:
             await self._behind.settled()
         return self.feed.recent()
 
-    async def _lock(self, on: bool) -> None:  # noqa: FBT001 - the admin port's callable
-        self.lockdown.set(on=on)
-        self.metrics.lockdown(on=on)
-        if self._behind is not None:
-            await self._behind.lock(on=on)
-
     # --- what the admin port shows -------------------------------------------------------------------------
 
     def _admin(self, registries: Sequence[Collects]) -> Admin:
@@ -203,8 +235,9 @@ class Control:
             catalogue=self._catalogue,
             explain=lambda request: explained(self.store.current(), request),
             reload=self._reload,
-            lockdown=lambda: self.lockdown.on,
-            set_lockdown=self._lock,
+            lockdown=lambda: self.switch.on,
+            set_lockdown=lambda on, by: self.switch.turn("api", by, on=on),
+            stuck=self._stuck,
         )
 
     def _catalogue(self, word: str) -> list[dict[str, str]]:
@@ -224,11 +257,15 @@ class Control:
                 listeners_wanted=listeners,
                 workers=up,
                 workers_wanted=self.settings.workers,
-                lockdown=self.lockdown.on,
+                lockdown=self.switch.on,
                 enforcing=policy is not None and not policy.observe,
                 stopping=self.stop.asked.is_set(),
+                stuck=self._stuck(),
             )
         )
+
+    def _stuck(self) -> tuple[str, ...]:
+        return () if self._behind is None else self._behind.stuck
 
     def _status(self) -> Mapping[str, object]:
         policy = self.store.current()
@@ -236,7 +273,7 @@ class Control:
             "version": __version__,
             "started": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
             "ready": self._health().ready,
-            "lockdown": self.lockdown.on,
+            "lockdown": self.switch.on,
             "workers": 0 if self._behind is None else self._behind.up,
             "policy": None
             if policy is None

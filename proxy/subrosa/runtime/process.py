@@ -12,8 +12,9 @@ from subrosa.effects.feed import Feed
 from subrosa.effects.metrics import Metrics
 from subrosa.effects.recorder import Recorder
 from subrosa.runtime.bound import Bound
-from subrosa.runtime.configuration import CLOCK
+from subrosa.runtime.configuration import CLOCK, service_manager
 from subrosa.runtime.control import Control
+from subrosa.runtime.notify import ServiceManager
 from subrosa.runtime.serving import DataPlane
 from subrosa.runtime.stopping import Stop
 from subrosa.runtime.workers.supervisor import Supervisor
@@ -27,15 +28,17 @@ def run_gateway(settings: Settings, announce: Callable[[Bound], None]) -> None:
         StartError: what keeps the gateway from starting; nothing listens then.
     """
     with asyncio.Runner() as runner:
-        gateway = Gateway(settings) if settings.workers == 1 else Supervisor(settings)
+        kind = Gateway if settings.workers == 1 else Supervisor
+        gateway = kind(settings, service_manager())
         runner.run(gateway.run(announce))
 
 
 class Gateway:
     """Control plane and data plane in one process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, manager: ServiceManager) -> None:
         self.settings = settings
+        self._manager = manager
         self.stop = Stop()
         self.registry = CollectorRegistry()
 
@@ -45,14 +48,17 @@ class Gateway:
         feed = Feed()
         counted = Metrics(self.registry, held_limit=self.settings.limits.held_total)
         recorder = Recorder(counted, log, CLOCK, feed.take)
-        control = Control(self.settings, self.stop, feed, swapped=recorder.policy_swapped)
+        control = Control(
+            self.settings, self.stop, feed, swapped=recorder.policy_swapped, manager=self._manager
+        )
+        control.on_signals()
         authority = control.open_state()
         control.first_policy()
         plane = DataPlane(
             self.settings,
             authority,
             policy=control.store.current,
-            locked=lambda: control.lockdown.on,
+            locked=lambda: control.switch.on,
             recorder=recorder,
         )
         async with contextlib.AsyncExitStack() as stack:
@@ -60,11 +66,11 @@ class Gateway:
             admin, *others = await control.serve(stack, _Here(plane), [self.registry])
             plane.own |= {admin, *others}
             async with asyncio.TaskGroup() as tasks:
-                control.run(tasks)
-                self.stop.on_signals()
+                control.run(tasks, stack)
                 announce(control.bound(authority, listening, admin))
-                await self.stop.asked.wait()
+                await control.until_asked_to_stop()
                 await self.stop.unless_now(plane.drain())
+                control.end()
 
 
 class _Here:
@@ -78,6 +84,10 @@ class _Here:
     @property
     def evidence_fault(self) -> str:
         return self._plane.evidence_fault
+
+    @property
+    def stuck(self) -> tuple[str, ...]:
+        return ()
 
     async def lock(self, *, on: bool) -> None:
         if on:

@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from subrosa.admin import stream
 from subrosa.admin.access import Access
-from subrosa.admin.app import Admin, AdminServer, make_app, make_metrics_app
+from subrosa.admin.app import Admin, make_app, make_metrics_app
 from subrosa.admin.health import Condition, Health, assess
 from subrosa.admin.openapi import OPENAPI
+from subrosa.admin.server import AdminServer
 from telling import BLOCK, decision, metrics
 
 TOKEN = "correct-horse"
@@ -52,6 +53,9 @@ class Runtime:
         self.records: list[dict[str, object]] = []
         self.queues: set[asyncio.Queue[dict[str, object]]] = set()
         self.locked = False
+        self.turned_by = ""
+        self.lock_fault = ""
+        self.stuck: list[str] = []
         self.faults: list[str] = []
 
     @contextmanager
@@ -78,8 +82,9 @@ class Runtime:
     async def recent(self) -> list[dict[str, object]]:
         return list(reversed(self.records))
 
-    async def lock(self, on: bool) -> None:
-        self.locked = on
+    async def lock(self, on: bool, by: str) -> str:
+        self.locked, self.turned_by = on or bool(self.lock_fault), by
+        return self.lock_fault
 
     def admin(self) -> Admin:
         return Admin(
@@ -93,6 +98,7 @@ class Runtime:
             reload=self.reload,
             lockdown=lambda: self.locked,
             set_lockdown=self.lock,
+            stuck=lambda: self.stuck,
         )
 
 
@@ -174,7 +180,14 @@ async def test_status_has_the_counters_beside_the_state() -> None:
         ("?rule=guard.head", ["4"]),
         (f"?rule={RULE}&limit=1", ["3"]),
         ("?verdict=block&source=default", ["4", "1"]),
-        ("?verdict=nothing", []),
+        ("?verdict=would_block", []),
+        ("?kind=audio", ["4", "3", "2", "1"]),
+        ("?kind=video", []),
+        ("?operation=acme.tune&host=api.acme.example&limit=1", ["4"]),
+        ("?before=3", ["2", "1"]),
+        ("?before=1", []),
+        ("?before=4&verdict=block", ["3", "1"]),
+        ("?before=2&verdict=allow", []),
     ],
 )
 async def test_decisions_are_newest_first_and_filtered(query: str, ids: list[str]) -> None:
@@ -193,15 +206,57 @@ async def test_decisions_are_newest_first_and_filtered(query: str, ids: list[str
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1001", "limit=-1", "limit=x", "limit=", "limit=²", "verdcit=block"]
+    ("path", "told"),
+    [
+        ("decisions?limit=0", "`limit` is a number from 1 to 1000"),
+        ("decisions?limit=1001", "`limit` is a number"),
+        ("decisions?limit=-1", "`limit` is a number"),
+        ("decisions?limit=x", "`limit` is a number"),
+        ("decisions?limit=", "`limit` is a number"),
+        ("decisions?limit=²", "`limit` is a number"),
+        ("decisions?limit=1&limit=2", "`limit` is given twice"),
+        ("decisions?verdict=nothing", "`verdict` is one of allow, block, would_block"),
+        ("decisions?verdcit=block", "unknown parameter `verdcit`: write limit, before, verdict"),
+        ("decisions/stream?outcomes=2", "`outcomes` is one of 0, 1"),
+        ("decisions/stream?limit=2", "unknown parameter `limit`"),
+        ("catalogue?word=x", "unknown parameter `word`: write q"),
+        (f"catalogue?q={'x' * 501}", "`q` has at most 500 characters"),
+    ],
 )
-async def test_a_wrong_parameter_is_told(query: str) -> None:
+async def test_a_wrong_parameter_is_told(path: str, told: str) -> None:
     async with served(Runtime()) as client:
-        answer = await client.get(f"/api/v1/decisions?{query}")
+        answer = await client.get(f"/api/v1/{path}")
 
         assert answer.status == 400
         assert answer.headers["Content-Type"].startswith("application/problem+json")
-        assert "limit" in (await answer.json())["detail"]
+        assert told in (await answer.json())["detail"]
+
+
+@pytest.mark.asyncio
+async def test_pages_follow_each_other_without_a_gap_while_new_decisions_come() -> None:
+    runtime = Runtime()
+    runtime.records = [record(str(number)) for number in range(10)]
+    found: list[str] = []
+    async with served(runtime) as client:
+        query = "?limit=4"
+        while query:
+            told = await (await client.get(f"/api/v1/decisions{query}")).json()
+            found += [each["id"] for each in told["decisions"]]
+            query = f"?limit=4&before={told['next']}" if told["next"] else ""
+            runtime.records.append(record(f"new {len(found)}"))
+
+    assert found == [str(number) for number in reversed(range(10))]
+
+
+@pytest.mark.asyncio
+async def test_a_page_after_what_is_forgotten_is_no_first_page() -> None:
+    runtime = Runtime()
+    runtime.records = [record("2")]
+    async with served(runtime) as client:
+        answer = await client.get("/api/v1/decisions?before=1")
+
+        assert answer.status == 404
+        assert "begin anew" in (await answer.json())["detail"]
 
 
 async def events(answer: aiohttp.ClientResponse, count: int) -> list[tuple[str, str]]:
@@ -303,7 +358,7 @@ async def test_explain_answers_and_says_what_it_cannot_read() -> None:
         bad = await client.post("/api/v1/explain", json={})
 
         assert await good.json() == {"verdict": "block", "url": "https://h.example/"}
-        assert (bad.status, (await bad.json())["detail"]) == (400, "`url` is missing")
+        assert (bad.status, (await bad.json())["detail"]) == (422, "`url` is missing")
 
 
 @pytest.mark.asyncio
@@ -356,6 +411,20 @@ async def test_lockdown_is_switched_and_told() -> None:
         assert [answer.status for answer in wrong] == [400, 400, 400]
 
     assert runtime.locked
+    assert runtime.turned_by == "127.0.0.1"
+
+
+@pytest.mark.asyncio
+async def test_a_switch_that_cannot_be_written_is_told() -> None:
+    runtime = Runtime()
+    runtime.lock_fault = "`lockdown` cannot be made: no space left on device"
+    async with served(runtime) as client:
+        on = await client.put("/api/v1/lockdown", json={"on": True})
+        off = await client.put("/api/v1/lockdown", json={"on": False})
+
+        assert (on.status, await on.json()) == (200, {"on": True, "detail": runtime.lock_fault})
+        assert off.status == 500
+        assert (await off.json())["detail"].startswith("everything is refused still: ")
 
 
 @pytest.mark.asyncio
@@ -363,19 +432,32 @@ async def test_off_loopback_everything_but_health_asks_for_the_token() -> None:
     runtime = Runtime()
     async with served(runtime, Access(loopback=False, token=TOKEN)) as client:
         for method, path in routes():
-            if path.endswith("/stream"):
-                continue
             bare = await client.request(method, path)
             wrong = await client.request(method, path, headers={"Authorization": "Bearer wrong"})
             right = await client.request(method, path, headers={"Authorization": f"Bearer {TOKEN}"})
+            right.close()
             refused = 200 if path in {"/healthz", "/readyz"} else 401
+            empty = await client.request(method, path, headers={"Authorization": "Bearer "})
 
-            assert (bare.status, wrong.status) == (refused, refused), path
+            assert (bare.status, wrong.status, empty.status) == (refused, refused, refused), path
             assert right.status != 401, path
         unknown = await client.get("/nothing")
 
     assert unknown.status == 401
     assert unknown.headers.getall("WWW-Authenticate")[0] == 'Bearer realm="subrosa"'
+
+
+@pytest.mark.asyncio
+async def test_off_loopback_without_a_token_nothing_but_health_answers() -> None:
+    runtime = Runtime()
+    async with served(runtime, Access(loopback=False)) as client:
+        for method, path in routes():
+            for authorization in ({}, {"Authorization": "Bearer "}, {"Authorization": "Basic Og=="}):
+                answer = await client.request(method, path, headers=authorization, json={"on": True})
+
+                assert answer.status == (200 if path in {"/healthz", "/readyz"} else 401), path
+
+    assert not runtime.locked
 
 
 @pytest.mark.asyncio
@@ -457,6 +539,8 @@ async def test_every_route_is_in_the_api_description_and_nothing_else() -> None:
         told = await (await client.get("/api/v1/openapi.json")).json()
 
     assert {(method, path) for method, path in routes() if method != "HEAD"} == described
+    names = [operation["operationId"] for methods in told["paths"].values() for operation in methods.values()]
+    assert len(set(names)) == len(names)
     assert told["openapi"].startswith("3.1")
     assert all(
         "responses" in operation for methods in told["paths"].values() for operation in methods.values()
@@ -464,17 +548,36 @@ async def test_every_route_is_in_the_api_description_and_nothing_else() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_metrics_port_has_metrics_and_nothing_else() -> None:
+async def test_the_metrics_port_has_metrics_and_health_in_a_word_and_nothing_else() -> None:
     runtime = Runtime()
-    async with TestClient(TestServer(make_metrics_app([runtime.registry]))) as client:
+    async with TestClient(TestServer(make_metrics_app(runtime.admin()))) as client:
         found = await client.get("/metrics", headers={"Host": "gateway.example"})
-        others = [await client.get(path) for path in ("/", "/api/v1/status", "/api/v1/decisions", "/readyz")]
+        others = [await client.get(path) for path in ("/", "/api/v1/status", "/api/v1/decisions")]
         switched = await client.put("/api/v1/lockdown", json={"on": True})
 
         assert found.status == 200
         assert "subrosa_inflight_transfers 0.0" in await found.text()
-        assert [answer.status for answer in others] == [404] * 4
+        assert [answer.status for answer in others] == [404] * 3
         assert switched.status == 404
+        assert await said(client, "/readyz") == (200, "ready\n")
+        assert await said(client, "/healthz") == (200, "ok\n")
+        runtime.condition, runtime.stuck = Condition(reload_fault="secret.yaml:1:1"), ["worker w1 (pid 7)"]
+        assert await said(client, "/readyz") == (503, "not ready\n")
+        assert await said(client, "/healthz") == (503, "stuck\n")
+
+
+async def said(client: Client, path: str) -> tuple[int, str]:
+    answer = await client.get(path)
+    return answer.status, await answer.text()
+
+
+@pytest.mark.asyncio
+async def test_what_is_stuck_is_named_and_the_gateway_is_not_alive() -> None:
+    runtime = Runtime()
+    async with served(runtime) as client:
+        assert await said(client, "/healthz") == (200, "ok\n")
+        runtime.stuck = ["worker w1 (pid 7) has said nothing for 6 s"]
+        assert await said(client, "/healthz") == (503, f"stuck: {runtime.stuck[0]}\n")
 
 
 def test_registries_are_exposed_as_one() -> None:

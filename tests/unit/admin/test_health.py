@@ -41,6 +41,9 @@ def test_no_check_at_all_is_not_ready() -> None:
         ),
         pytest.param(replace(GOOD, workers_wanted=4), True, {"workers": "warn"}, id="some workers are down"),
         pytest.param(replace(GOOD, workers=0), False, {"workers": "fail"}, id="all workers are down"),
+        pytest.param(
+            replace(GOOD, stuck=("worker w1 has said nothing",)), True, {"stuck": "warn"}, id="one is stuck"
+        ),
         pytest.param(replace(GOOD, stopping=True), False, {"stopping": "fail"}, id="it is told to stop"),
         pytest.param(
             replace(GOOD, lockdown=True), True, {"lockdown": "warn"}, id="lockdown is loud, and serves"

@@ -102,6 +102,10 @@ class Crew:
             if member.silent > (most_silent if member.started else most_starting)
         ]
 
+    def silent(self, most: int) -> list[Member]:
+        """Those who should serve and have said nothing for so many moments."""
+        return [one for one in self.slots if one is not None and one.silent > most]
+
     # --- what they say -------------------------------------------------------------------------------------
 
     def heard(self, member: Member, message: Message) -> None:

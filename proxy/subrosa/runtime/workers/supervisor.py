@@ -26,12 +26,13 @@ from subrosa.runtime.bound import Bound
 from subrosa.runtime.configuration import StartError
 from subrosa.runtime.control import Control
 from subrosa.runtime.dataplane import egress_of, engine_settings, users_of
+from subrosa.runtime.notify import ServiceManager
 from subrosa.runtime.serving import told_taken
 from subrosa.runtime.stopping import Stop
 from subrosa.runtime.workers.crew import Crew
 from subrosa.runtime.workers.members import Target, Told
 from subrosa.runtime.workers.messages import Load, Start
-from subrosa.runtime.workers.staff import Staff
+from subrosa.runtime.workers.staff import TICK, Staff
 from subrosa.settings import Settings
 
 LOAD_SECONDS = 60.0
@@ -46,10 +47,10 @@ LEAVING_SECONDS = 5.0
 class Supervisor:
     """A gateway of several processes over one set of settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, manager: ServiceManager) -> None:
         self.settings = settings
         self.stop = Stop()
-        self.control = Control(settings, self.stop, Feed(), agree=self._agree)
+        self.control = Control(settings, self.stop, Feed(), agree=self._agree, manager=manager)
         self._directory = settings.state_dir / "workers"
         self._numbers = itertools.count(1)
         self._unable: asyncio.Future[StartError] | None = None
@@ -58,14 +59,15 @@ class Supervisor:
     async def run(self, announce: Callable[[Bound], None]) -> None:
         """State, sockets, admin port, workers, policy; the announcement when every slot is served."""
         logs.configure(sys.stderr, console=self.settings.log_format == "console")
+        self.control.on_signals()
         authority = self.control.open_state()
         sockets = self._open(authority)
         self._loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(_close, sockets)
             self.metrics = self._make_directory(stack)
-            self.crew = Crew(len(sockets), self._told(), locked=self.control.lockdown.on)
-            admin, *others = await self.control.serve(stack, _Behind(self.crew), [self.metrics])
+            self.crew = Crew(len(sockets), self._told(), locked=self.control.switch.on)
+            admin, *others = await self.control.serve(stack, self._behind(), [self.metrics])
             listening = [_address(sock) for sock in sockets[0]]
             self.crew.own = (*listening, admin, *others)
             modes = [one.mode for one in self.settings.listeners]
@@ -77,15 +79,16 @@ class Supervisor:
             staff = Staff(self.crew, starting, self.settings.limits.silent_seconds)
             async with asyncio.TaskGroup() as tasks:
                 working = tasks.create_task(staff.run())
-                fault = await self._first(tasks)
+                fault = await self._first(tasks, stack)
                 if fault is None and not self.stop.asked.is_set():
                     bound = [(mode, *address) for mode, address in zip(modes, listening, strict=True)]
                     announce(self.control.bound(authority, bound, admin))
-                    await self.stop.asked.wait()
+                    await self.control.until_asked_to_stop()
                     _close(sockets)
                     await self.stop.unless_now(self._drain(staff, working))
                 self.stop.asked.set()
                 staff.stop(now=True)
+                self.control.end()
             if fault is not None:
                 raise fault
 
@@ -121,15 +124,14 @@ class Supervisor:
             why = (fault.strerror or str(fault)).lower()
             raise StartError([f"`{self._directory}` cannot be used: {why}: give --state-dir D"]) from None
 
-    async def _first(self, tasks: asyncio.TaskGroup) -> StartError | None:
+    async def _first(self, tasks: asyncio.TaskGroup, stack: contextlib.AsyncExitStack) -> StartError | None:
         """Load the first policy, and wait until every slot is served; gives what keeps it from that."""
         self._unable = asyncio.get_running_loop().create_future()
-        self.stop.on_signals()
         try:
             await asyncio.to_thread(self.control.first_policy)
         except StartError as fault:
             return fault
-        self.control.run(tasks)
+        self.control.run(tasks, stack)
         whole = tasks.create_task(_wait(self.crew.whole))
         stopped = tasks.create_task(_wait(self.stop.asked))
         await asyncio.wait((whole, stopped, self._unable), return_when=asyncio.FIRST_COMPLETED)
@@ -139,6 +141,9 @@ class Supervisor:
         return unable.result() if unable.done() else None
 
     # --- running -------------------------------------------------------------------------------------------
+
+    def _behind(self) -> "_Behind":
+        return _Behind(self.crew, round(self.settings.limits.silent_seconds / 2 / TICK))
 
     def _told(self) -> Told:
         return Told(
@@ -191,8 +196,16 @@ class Supervisor:
 class _Behind:
     """The workers, as the control plane sees them."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, most_silent: int) -> None:
         self._crew = crew
+        self._most_silent = most_silent
+
+    @property
+    def stuck(self) -> tuple[str, ...]:
+        return tuple(
+            f"worker w{one.slot} (pid {one.pid}) has said nothing for {one.silent * TICK:g} s"
+            for one in self._crew.silent(self._most_silent)
+        )
 
     @property
     def up(self) -> int:

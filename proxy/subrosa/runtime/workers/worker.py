@@ -25,6 +25,7 @@ from subrosa.policy.policy import Policy
 from subrosa.runtime.authority import placed
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.lockdown import Lockdown
+from subrosa.runtime.pulse import Pulse
 from subrosa.runtime.serving import DataPlane
 from subrosa.runtime.workers.channel import Channel
 from subrosa.runtime.workers.forwarding import Forwarder
@@ -93,7 +94,11 @@ class Worker:
         self._lockdown.read()
         async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             stack.callback(self._loader.shutdown, wait=False, cancel_futures=True)
-            background = [tasks.create_task(one) for one in (self._beat(), self._obey(stack, tasks))]
+            pulse = Pulse(self.settings.limits.silent_seconds / 2)
+            stack.enter_context(pulse.watched())
+            background = [
+                tasks.create_task(one) for one in (self._beat(), pulse.beat(), self._obey(stack, tasks))
+            ]
             await self._ending.wait()
             if self._plane is not None:
                 await self._plane.drain()
