@@ -17,7 +17,7 @@ def test_content_is_refused_while_its_record_cannot_be_kept(
 ) -> None:
     state = tmp_path / "state"
     state.mkdir()
-    mounted = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size=4m none {state} && exec "$0" "$@"')
+    mounted = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size=16m none {state} && exec "$0" "$@"')
     gateway = start_gateway(prefix=mounted, state_dir=state)
     ca = tmp_path / "ca.pem"
     inside = Path(f"/proc/{gateway.pid}/root{state}")

@@ -1,17 +1,19 @@
 """Metrics that several processes count: sums, deaths and restarts, with real processes."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from subrosa.admin.exposition import Exposed, totals
 from subrosa.effects.metrics import Metrics
-from subrosa.effects.shared import SharedMetrics
+from subrosa.effects.shared import SharedMetrics, _Roomy
 from telling import BLOCK, decision
 
 COUNTING = """
@@ -137,5 +139,53 @@ def test_a_start_begins_from_nothing_with_all_the_room_it_needs(shared: SharedMe
 
     assert value(again, "subrosa_transfers_total") == 0
     assert len(files(again)) == 9
-    blocks = [path.stat().st_blocks * 512 >= path.stat().st_size for path in again.directory.iterdir()]
-    assert all(blocks)
+    assert all(has_its_room(path) for path in again.directory.iterdir())
+
+
+def opened(file: Path) -> Any:
+    """A file of values; the library says nothing of its types."""
+    made: Any = _Roomy
+    return made(str(file))
+
+
+def has_its_room(file: Path) -> bool:
+    return file.stat().st_blocks * 512 >= file.stat().st_size
+
+
+def test_a_file_that_grows_takes_room_before_it_uses_it(tmp_path: Path) -> None:
+    file = tmp_path / "counter_0.db"
+    values = opened(file)
+    for number in range(2_000):
+        values.write_value(f"{'k' * (number % 90)}{number}", float(number), 0.0)
+        assert file.stat().st_size == 65_536 or has_its_room(file)
+    values.close()
+
+    reading = opened(file)
+    again = {key: value for key, value, _ in reading.read_all_values()}
+    reading.close()
+    assert len(again) == 2_000
+    assert again[f"{'k' * 19}1999"] == 1999.0
+    assert file.stat().st_size > 131_072
+
+
+def test_a_file_that_cannot_grow_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
+    file = tmp_path / "counter_0.db"
+    values = opened(file)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            fill(values)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        signal.signal(signal.SIGXFSZ, before)
+
+    values.write_value("0", 2.0, 0.0)
+    assert values.read_value("0")[0] == 2.0
+    values.close()
+
+
+def fill(values: Any) -> None:
+    for number in range(10_000):
+        values.write_value(f"{number}", 1.0, 0.0)

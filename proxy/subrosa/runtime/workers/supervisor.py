@@ -70,22 +70,18 @@ class Supervisor:
             admin, *others = await self.control.serve(stack, self._behind(), [self.metrics])
             listening = [_address(sock) for sock in sockets[0]]
             self.crew.own = (*listening, admin, *others)
-            modes = [one.mode for one in self.settings.listeners]
-            starting = Start(
-                settings=self.settings.model_dump_json(by_alias=True, exclude_unset=True),
-                sockets=tuple(tuple(sock.fileno() for sock in slot) for slot in sockets),
-                metrics=str(self.metrics.directory),
-            )
-            staff = Staff(self.crew, starting, self.settings.limits.silent_seconds)
+            staff = Staff(self.crew, self._start(sockets), self.settings.limits.silent_seconds)
             async with asyncio.TaskGroup() as tasks:
                 working = tasks.create_task(staff.run())
                 fault = await self._first(tasks, stack)
                 if fault is None and not self.stop.asked.is_set():
+                    modes = (one.mode for one in self.settings.listeners)
                     bound = [(mode, *address) for mode, address in zip(modes, listening, strict=True)]
                     announce(self.control.bound(authority, bound, admin))
                     await self.control.until_asked_to_stop()
+                    staff.stop(now=False)
                     _close(sockets)
-                    await self.stop.unless_now(self._drain(staff, working))
+                    await self.stop.unless_now(self._drained(working))
                 self.stop.asked.set()
                 staff.stop(now=True)
                 self.control.end()
@@ -105,6 +101,13 @@ class Supervisor:
             return listen_all(engine.listeners, settings.workers)
         except OSError as fault:
             raise StartError([told_taken(fault)]) from None
+
+    def _start(self, sockets: Sequence[Sequence[socket.socket]]) -> Start:
+        return Start(
+            settings=self.settings.model_dump_json(by_alias=True, exclude_unset=True),
+            sockets=tuple(tuple(sock.fileno() for sock in slot) for slot in sockets),
+            metrics=str(self.metrics.directory),
+        )
 
     def _make_directory(self, stack: contextlib.AsyncExitStack) -> SharedMetrics:
         """Where metrics are counted and copies of the rules stand; what an earlier run left is removed."""
@@ -188,8 +191,7 @@ class Supervisor:
 
     # --- ending --------------------------------------------------------------------------------------------
 
-    async def _drain(self, staff: Staff, working: asyncio.Task[None]) -> None:
-        staff.stop(now=False)
+    async def _drained(self, working: asyncio.Task[None]) -> None:
         await asyncio.wait((working,), timeout=self.settings.limits.drain_seconds + LEAVING_SECONDS)
 
 
