@@ -48,12 +48,12 @@ class Pattern(Protocol):
 class KindTable:
     """Recognisers compiled once; raises ValueError for an id given twice, a pattern re2 refuses, or no evidence."""
 
-    __slots__ = ("_any_text", "_by_content", "_names", "_remembered")
+    __slots__ = ("_by_content", "_by_sign", "_names", "_offsets", "_remembered", "_texts")
 
     def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
         known: dict[str, Recogniser] = {}
         by_name: list[tuple[str, str, KindFound]] = []
-        by_content: list[tuple[tuple[tuple[int, bytes], ...], Pattern | None, KindFound]] = []
+        by_content: list[tuple[Recogniser, KindFound]] = []
         for one in recognisers:
             if one.id in known:
                 raise ValueError(f"recogniser `{one.id}` is given twice")
@@ -63,11 +63,17 @@ class KindTable:
             found = KindFound(one.kind, one.meeting, one.id)
             by_name += [(one.id, name, found) for name in one.names]
             if one.magic or one.text:
-                by_content.append((one.magic, _compiled(one.id, one.text) if one.text else None, found))
+                by_content.append((one, found))
         self._names = Names(by_name)
         self._remembered = lru_cache(4096)(self._said_by)
-        self._any_text = _any_of(one.text for one in known.values() if one.text)
         self._by_content = tuple(by_content)
+        self._texts = Names([(one.id, one.text, at) for at, (one, _) in enumerate(by_content) if one.text])
+        self._by_sign: dict[tuple[int, bytes], list[int]] = {}
+        for number, (one, _) in enumerate(by_content):
+            if one.magic:
+                at, sign = one.magic[0]
+                self._by_sign.setdefault((at, sign[:1]), []).append(number)
+        self._offsets = frozenset(at for at, _ in self._by_sign)
 
     def by_name(self, name: str) -> tuple[KindFound, ...]:
         """What a file name or an object key says, each once; some clients percent-encode it."""
@@ -85,19 +91,19 @@ class KindTable:
         """What the first 4 KiB of a body or part say, in the order of the table; longer input is cut."""
         prefix = prefix[:PREFIX]
         text = as_text(prefix)
-        octets = None if text is None else text.encode()
-        if octets is not None and (self._any_text is None or not self._any_text.search(octets)):
-            octets = None
-        return [
-            found
-            for magic, pattern, found in self._by_content
-            if all(prefix.startswith(sign, at) for at, sign in magic)
-            and (pattern is None or (octets is not None and pattern.search(octets)))
-        ]
+        said = frozenset() if text is None else frozenset(self._texts.search(text.encode()))
+        numbers = {number for number in said if not self._by_content[number][0].magic}
+        for at in self._offsets:
+            for number in self._by_sign.get((at, prefix[at : at + 1]), ()):
+                one = self._by_content[number][0]
+                signs = all(prefix.startswith(sign, at) for at, sign in one.magic)
+                if signs and (one.text is None or number in said):
+                    numbers.add(number)
+        return [self._by_content[number][1] for number in sorted(numbers)]
 
 
-class Names:
-    """Patterns of names, each with what it says: one search where none is found, two where some are.
+class Names[T]:
+    """Patterns of names or texts, each with what it says: one search where none is found, two where some are.
 
     A set of re2 patterns answers nothing, silently, once its automaton outgrows its memory. So one pattern that is
     found where any of them is goes first; where it is found and the set says nothing, each is asked by itself.
@@ -105,18 +111,18 @@ class Names:
 
     __slots__ = ("_any", "_found", "_patterns", "_set")
 
-    def __init__(self, rows: Sequence[tuple[str, str, KindFound]], memory: int = 8 << 20) -> None:
+    def __init__(self, rows: Sequence[tuple[str, str, T]], memory: int = 8 << 20) -> None:
         self._found = tuple(found for _, _, found in rows)
         self._patterns = tuple(_compiled(owner, pattern) for owner, pattern, _ in rows)
         self._any = _any_of(pattern for _, pattern, _ in rows)
         self._set = _set_of([pattern for _, pattern, _ in rows], memory)
 
-    def search(self, name: bytes) -> list[KindFound]:
+    def search(self, name: bytes) -> list[T]:
         """What a name says, each once, in order."""
         if self._any is None or not self._any.search(name):
             return []
         numbers = None if self._set is None else self._set.Match(name)
-        if numbers is None:
+        if not numbers:
             numbers = [at for at, pattern in enumerate(self._patterns) if pattern.search(name)]
         return list(dict.fromkeys(self._found[at] for at in sorted(numbers)))
 

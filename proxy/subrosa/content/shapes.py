@@ -132,8 +132,8 @@ def _is_arrow_stream(prefix: bytes) -> bool:
 
 
 def _is_tfrecord(prefix: bytes) -> bool:
-    """The length of the first record and its masked CRC-32C agree (TensorFlow, record_writer.h)."""
-    if len(prefix) < 12:  # noqa: PLR2004
+    """The first record's length, below a terabyte, and its masked CRC-32C agree (TensorFlow, record_writer.h)."""
+    if len(prefix) < 12 or prefix[5:8] != b"\0\0\0":  # noqa: PLR2004
         return False
     crc = _WORD
     for octet in prefix[:8]:
