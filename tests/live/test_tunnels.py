@@ -7,16 +7,17 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace as changed
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import pytest
 
 from live.clients import Http1, tunnel
-from live.doubles import by_path, policy
+from live.doubles import DictEgress, by_path, policy
 from live.harness import HOST, LIMITS, Setup, facing, gateway, replace
 from live.origins import Origin, Reply, pattern, serve
 from subrosa.gateway.egress import EgressDenied
 from subrosa.gateway.limits import Limits
+from subrosa.gateway.listener import Listener
 from subrosa.policy.hostmap import HostMap, HostPattern
 from subrosa.policy.policy import Declared, Policy
 from subrosa.policy.verdict import Reason
@@ -286,6 +287,64 @@ async def test_a_lockdown_is_told_where_clients_can_read_it(tmp_path: Path) -> N
         client.write(HELLO_HTTP)
         assert (await client.hear()).status == 403
         assert setup.recorder.decisions[0].verdict.reason is Reason.LOCKDOWN
+
+
+@pytest.mark.parametrize("listens", [locked_down, drained])
+async def test_what_ends_all_ends_it_while_it_is_dialled(tmp_path: Path, listens: Callable[..., Any]) -> None:
+    async with open_to(tmp_path, Origin()) as (setup, origin):
+        setup.egress.hang = True
+        opening = asyncio.get_running_loop().create_task(client_of(setup, origin))
+        await setup.recorder.until(lambda told: bool(told.decisions))
+        await listens(setup)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await opening
+        await setup.recorder.at_rest()
+        assert [one.aborted for one in setup.recorder.outcomes] == ["gateway"]
+        assert origin.tally.connections == 0
+
+
+async def test_a_swap_while_it_is_dialled_is_heeded(tmp_path: Path) -> None:
+    class Slow(DictEgress):
+        @override
+        async def vet(self, authority: Any) -> list[str]:
+            await swap.wait()
+            return await super().vet(authority)
+
+    swap, egress = asyncio.Event(), Slow({HOST: ["127.0.0.1"]})
+    async with open_to(tmp_path, Origin(), egress=egress) as (setup, origin):
+        opening = asyncio.get_running_loop().create_task(client_of(setup, origin))
+        await setup.recorder.until(lambda told: bool(told.decisions))
+        await swapped(setup)
+        swap.set()
+        with contextlib.suppress(OSError):
+            client = await opening
+            assert await client.closed() == b""
+        await setup.recorder.at_rest()
+        assert setup.recorder.outcomes[0].refused == "protocol"
+
+
+async def test_a_redirected_connection_is_a_tunnel_by_its_hello(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listeners = (Listener(mode="transparent", host="127.0.0.1", port=0),)
+    async with open_to(tmp_path, Origin(), listeners=listeners) as (setup, origin):
+        monkeypatch.setattr(
+            "subrosa.gateway.front.front.original_destination", lambda _sock: ("192.0.2.1", origin.port)
+        )
+        for name, trusted, unread_here in (
+            (HOST, setup.authority.file, True),
+            ("b.example", setup.ca, False),
+        ):
+            client = await setup.plain()
+            context = ssl.create_default_context(cafile=str(trusted))
+            await client.writer.start_tls(context, server_hostname=name)
+            client.write(f"GET /head/block HTTP/1.1\r\nHost: {name}:{origin.port}\r\n\r\n".encode())
+            assert (await client.hear()).status == (200 if unread_here else 403)
+        told = setup.recorder.decisions
+        assert [(one.host, one.port, one.verdict.reason) for one in told] == [
+            (HOST, origin.port, Reason.TUNNEL),
+            ("b.example", origin.port, Reason.TRAINING_DESTINATION),
+        ]
 
 
 async def test_other_hosts_are_read(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.arrival import Arrival
 from subrosa.gateway.bodies import FramingError
 from subrosa.gateway.heads import Lines, framing, split_head, take_head
-from subrosa.gateway.peek import Patience, peek, take
+from subrosa.gateway.peek import GoneError, Patience, peek, take
 from subrosa.gateway.refusal import Answer
 from subrosa.gateway.transfer import Transfer
 
@@ -91,8 +91,11 @@ async def answer_connect(arrival: Arrival, patience: Patience) -> Opened:
 
 async def _send(arrival: Arrival, octets: bytes) -> None:
     """Give an answer; it fits into what any socket buffers."""
-    async with asyncio.timeout(arrival.caller.shared.limits.step_seconds):
-        await asyncio.get_running_loop().sock_sendall(arrival.socket, octets)
+    try:
+        async with asyncio.timeout(arrival.caller.shared.limits.step_seconds):
+            await asyncio.get_running_loop().sock_sendall(arrival.socket, octets)
+    except OSError as fault:
+        raise GoneError(str(fault)) from fault
 
 
 def _octets(answer: Answer, *, keep: bool) -> bytes:

@@ -108,10 +108,6 @@ class Front:
         self._sweeper = asyncio.get_running_loop().create_task(self.connections.sweep())
         return bound
 
-    async def run_until(self, stop: asyncio.Event) -> None:
-        """Serve until something sets ``stop``."""
-        await stop.wait()
-
     async def drain(self, seconds: float) -> None:
         """Take no more connections, let what is in flight end for so long, and then close the rest."""
         self._close_listeners()
@@ -182,7 +178,7 @@ class Front:
         try:
             with self.connections.serving(Looking(known(asyncio.current_task()))):
                 lane, arrival = await self._choose(arrival)
-        except (GoneError, TimeoutError):
+        except GoneError:
             arrival.socket.close()
             return
         except BaseException as fault:
@@ -204,7 +200,7 @@ class Front:
     async def _choose(self, arrival: Arrival) -> tuple[Lane, Arrival]:
         caller = arrival.caller
         if caller.listener.kind == TRANSPARENT:
-            caller.original = _original(arrival.socket)
+            return await self._redirected(arrival, _original(arrival.socket))
         while looks(caller.listener):
             seen = await peek(arrival.socket, read_request, FIRST, self._patience)
             if seen.begins is not Begins.CONNECT:
@@ -217,6 +213,20 @@ class Front:
             if opened is Opened.OVER:
                 raise GoneError("refused")
         return self.engine.serve, arrival
+
+    async def _redirected(self, arrival: Arrival, original: Authority) -> tuple[Lane, Arrival]:
+        """A connection that was meant for somebody else: a tunnel where its hello names one, else the engine's."""
+        caller, policy = arrival.caller, self.shared.ports.policy()
+        caller.original = original
+        if policy is None or not any(one.tunnel for one in policy.declared.values()):
+            return self.engine.serve, arrival
+        limit = self.settings.limits.client_hello
+        seen = await peek(arrival.socket, lambda data: read_inside(data, limit), limit, self._patience)
+        if seen.hello is None or seen.hello.sni is None or self._unread(seen.hello.sni) is None:
+            return self.engine.serve, arrival
+        caller.target = Authority(seen.hello.sni, original.port)
+        caller.tunnelled = True
+        return self.tunnels.serve, replace(arrival, hello=seen.hello)
 
     async def _inside(self, arrival: Arrival, target: Authority) -> tuple[Lane, Arrival]:
         """The lane for what is inside a tunnel."""

@@ -13,6 +13,7 @@ from subrosa.gateway.arrival import Arrival
 from subrosa.gateway.connections import Connections
 from subrosa.gateway.judged import Rest
 from subrosa.gateway.judging import Heard, Shared
+from subrosa.gateway.narrow import known
 from subrosa.gateway.transfer import Transfer
 from subrosa.gateway.tunnel.copying import Copying
 from subrosa.gateway.tunnel.dialing import dial
@@ -24,6 +25,7 @@ from subrosa.policy.tunnels import judge_tunnel
 from subrosa.policy.verdict import Reason
 
 TRANSPORT = "tunnel"
+_HELLO = 1 << 16
 _ACCESS_DENIED, _INTERNAL_ERROR = 49, 80
 """TLS alerts (RFC 8446 6): where nobody reads, nothing else can be said."""
 
@@ -58,55 +60,79 @@ class Tunnels:
 
     async def serve(self, arrival: Arrival) -> None:
         """Serve one connection to its end."""
-        transfer = TunnelTransfer(self._shared, TRANSPORT)
-        aborted = "client"
+        tunnel = Tunnel(self._shared, arrival)
         try:
-            aborted = await self._serve(arrival, transfer)
+            with self._connections.serving(tunnel):
+                await self._serve(arrival, tunnel)
         finally:
-            transfer.finish(aborted)
+            tunnel.finish()
             arrival.socket.close()
 
-    async def _serve(self, arrival: Arrival, transfer: TunnelTransfer) -> str:
-        """Judge, dial and relay; who broke it off, or empty."""
-        caller = arrival.caller
-        await transfer.open(Heard(tls=arrival.hello), caller.identify)
-        if not transfer.may_pass or caller.target is None:
+    async def _serve(self, arrival: Arrival, tunnel: "Tunnel") -> None:
+        """Judge, dial and relay."""
+        if not await tunnel.may_open():
             _tell(arrival, _ACCESS_DENIED)
-            return "gateway"
+            return
         try:
-            upstream = await dial(self._shared, caller.target, self._parent)
+            upstream = await dial(self._shared, known(arrival.caller.target), self._parent)
         except DialFailed as fault:
-            transfer.deny(fault.error.verdict, fault.error.fault)
-            ours = fault.error.verdict.reason is not Reason.UPSTREAM
+            ours = tunnel.undialled(fault)
             _tell(arrival, _ACCESS_DENIED if ours else _INTERNAL_ERROR)
-            return "gateway" if ours else "upstream"
+            return
         with upstream:
             arrival.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            tunnel = Tunnel(self._shared, transfer, self._relays.relay(arrival.socket, upstream))
-            with self._connections.serving(tunnel):
-                return await tunnel.run()
+            await tunnel.run(self._relays.relay(arrival.socket, upstream))
 
 
 class Tunnel:
-    """One open tunnel; judged again when the policy is swapped, by what is known of it."""
+    """One tunnel from its judgement to its end; judged again when the policy is swapped, by what is known of it."""
 
-    def __init__(self, shared: Shared, transfer: TunnelTransfer, relay: Relay) -> None:
+    def __init__(self, shared: Shared, arrival: Arrival) -> None:
         self._shared = shared
-        self._transfer = transfer
-        self._relay = relay
-        self._policy: Policy | None = shared.ports.policy()
+        self._arrival = arrival
+        self._transfer = TunnelTransfer(shared, TRANSPORT)
+        self._task = known(asyncio.current_task())
+        self._relay: Relay | None = None
+        self._policy: Policy | None = None
         self._opened = self._moved_at = asyncio.get_running_loop().time()
         self._moved = 0
+        self._aborted = "client"
 
-    async def run(self) -> str:
-        """Relay to the end; who broke it off, or empty."""
+    # --- what the lane does ----------------------------------------------------------------------------------
+
+    async def may_open(self) -> bool:
+        """Whether it is allowed, and that is recorded."""
+        transfer = self._transfer
+        await transfer.open(Heard(tls=self._arrival.hello), self._arrival.caller.identify)
+        if not transfer.may_pass:
+            self._aborted = "gateway"
+        if transfer.inspection is not None:
+            self._policy = transfer.inspection.policy
+        return transfer.may_pass
+
+    def undialled(self, fault: DialFailed) -> bool:
+        """The destination cannot be dialled; whether that is the gateway's own will."""
+        ours = fault.error.verdict.reason is not Reason.UPSTREAM
+        self._transfer.deny(fault.error.verdict, fault.error.fault)
+        self._aborted = "gateway" if ours else "upstream"
+        return ours
+
+    async def run(self, relay: Relay) -> None:
+        """Relay to the end."""
         recorder = self._shared.ports.recorder
+        self._relay = relay
         recorder.tunnels(1)
         try:
-            return await self._relay.run()
+            self._aborted = await relay.run()
         finally:
             recorder.tunnels(-1)
-            self._transfer.sent, self._transfer.received = self._relay.sent, self._relay.received
+            self._transfer.sent, self._transfer.received = relay.sent, relay.received
+
+    def finish(self) -> None:
+        """It is over."""
+        self._transfer.finish(self._aborted)
+
+    # --- what the gateway does to it -------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
@@ -115,10 +141,12 @@ class Tunnel:
 
     def overdue(self, now: float) -> bool:
         """Whether it was silent for too long, is too old, or would not be opened any more."""
-        moved = self._relay.sent + self._relay.received
+        relay, limits = self._relay, self._shared.limits
+        if relay is None:
+            return False  # each step of opening has its own time
+        moved = relay.sent + relay.received
         if moved != self._moved:
             self._moved, self._moved_at = moved, now
-        limits = self._shared.limits
         silent = now - self._moved_at > limits.stalled_seconds
         return silent or now - self._opened > limits.tunnel_seconds or self._refused_now()
 
@@ -127,8 +155,12 @@ class Tunnel:
         self.cut()
 
     def cut(self) -> None:
-        """Close it now."""
-        self._relay.cut()
+        """Close it now, or do not open it."""
+        if self._relay is not None:
+            self._relay.cut()
+        else:
+            self._aborted = "gateway"
+            self._task.cancel()
 
     def _refused_now(self) -> bool:
         policy, before = self._shared.ports.policy(), self._transfer.inspection
@@ -149,6 +181,10 @@ def can_splice() -> bool:
 
 def _tell(arrival: Arrival, alert: int) -> None:
     """Say in TLS that it is over, so that the client does not take it for a broken network."""
-    if arrival.hello is not None:
-        with suppress(OSError):
-            arrival.socket.send(bytes((0x15, 3, 1, 0, 2, 2, alert)))
+    if arrival.hello is None:
+        return
+    sock = arrival.socket
+    with suppress(OSError):
+        sock.recv(_HELLO)  # what is left unread would make the close a reset, which may overtake the alert
+        sock.send(bytes((0x15, 3, 1, 0, 2, 2, alert)))
+        sock.shutdown(socket.SHUT_WR)
