@@ -18,6 +18,9 @@ class Served(Protocol):
     def overdue(self, now: float) -> bool:
         """Whether it took too long to say what it wants, or says nothing; ``now`` is loop time."""
 
+    def wind_down(self) -> None:
+        """Let what is in flight end, and take no more; called again and again."""
+
     def leave(self) -> None:
         """Close once what was answered has left."""
 
@@ -62,7 +65,9 @@ class Connections:
                     served.cut()
 
     def leave_idle(self) -> None:
-        """Close every one with nothing in flight."""
+        """Close every one with nothing in flight, and have the others take no more."""
         for served in self:
-            if not served.busy:
+            if served.busy:
+                served.wind_down()
+            else:
                 served.leave()

@@ -16,6 +16,7 @@ from mitmproxy.proxy.layers.http._events import (
     RequestProtocolError,
     RequestTrailers,
     ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseTrailers,
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Server
@@ -150,9 +151,17 @@ class ClientSide(Http1Server):
             self.trailers = None
             yield from self.mark_done(response=True)
         else:
+            if isinstance(event, ResponseHeaders) and self.session.leaving:
+                _last(event.response)
             yield from super().send(event)
 
     trailers: http.Headers | None = None
+
+
+def _last(response: http.Response) -> None:
+    """Tell that no further request is taken after this answer (RFC 9112 9.6)."""
+    if response.status_code >= 200 and "connection" not in response.headers:  # noqa: PLR2004 - a final answer
+        response.headers["Connection"] = "close"
 
 
 def is_chunked(headers: http.Headers) -> bool:

@@ -14,6 +14,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+from hyperframe.frame import GoAwayFrame
 from mitmproxy import http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -28,6 +29,8 @@ from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HeadRead, StopSending, Taken
 
 type Fields = list[tuple[bytes, bytes]]
+
+_NO_LAST_STREAM = 2**31 - 1
 
 
 class Windowed(BufferedH2Connection):
@@ -175,6 +178,14 @@ class ClientSide(Credited, Http2Server):
         except HeadError as found:
             fault = found
         return HeadRead(stream_id, _request(fields), ended, raw=raw, fault=fault)
+
+    def go_away(self, *, now: bool) -> layer.CommandGenerator[None]:
+        """Take no further streams after those that may be on their way (RFC 9113 6.8), or none ``now``.
+
+        The frame alone: h2's own way would end the streams that are open.
+        """
+        last = self.h2_conn.highest_inbound_stream_id if now else _NO_LAST_STREAM
+        yield commands.SendData(self.conn, GoAwayFrame(0, last_stream_id=last).serialize())
 
     def _too_many_resets(self) -> bool:
         """CVE-2023-44487: a bucket of resets, filled again at a steady rate."""

@@ -27,7 +27,7 @@ from subrosa.gateway.dial import dial
 from subrosa.gateway.guard import Guard, HookFailedError
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
-from subrosa.gateway.signals import TRANSFER, WhenDrained
+from subrosa.gateway.signals import TRANSFER, Leaving, WhenDrained
 from subrosa.gateway.transfer import Transfer
 from subrosa.gateway.vetting import DialFailed
 
@@ -56,6 +56,8 @@ class GatewayHandler(server.LiveConnectionHandler):
         mode: ProxyMode,
     ) -> None:
         self._dirty: list[Corked] = []
+        self._left = False
+        self._leaving: asyncio.Task[None] | None = None
         reader, writer = streams
         super().__init__(reader, Corked(writer, self._dirty.append), options, mode)  # type: ignore[arg-type]
         self.master = master
@@ -80,8 +82,32 @@ class GatewayHandler(server.LiveConnectionHandler):
         self.session.shared.ports.recorder.failed_closed(cause)
         self.cut()
 
+    def wind_down(self) -> None:
+        """Tell the client that no further request is wanted."""
+        if not self.session.leaving:
+            self.session.leaving = True
+            if self._speaks_h2:
+                self._leaving = asyncio.get_running_loop().create_task(self._go_away(now=False))
+
     def leave(self) -> None:
         """Close once what was answered has left."""
+        self.session.leaving = True
+        if not self._speaks_h2:
+            self._close_client()
+        elif not self._left:
+            self._left = True
+            self._leaving = asyncio.get_running_loop().create_task(self._go_away(now=True))
+
+    @property
+    def _speaks_h2(self) -> bool:
+        return self.client.alpn == b"h2" and self.client in self.session.endpoints
+
+    async def _go_away(self, *, now: bool) -> None:
+        await self.server_event(Leaving(now))
+        if now:
+            self._close_client()
+
+    def _close_client(self) -> None:
         writer = _writer(self.transports.get(self.client))
         if writer is not None:
             writer.close()

@@ -21,6 +21,7 @@ from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
 
 from subrosa.gateway import h1, h1_upstream, h2
 from subrosa.gateway.session import Session
+from subrosa.gateway.signals import Leaving
 from subrosa.gateway.streams import HeldStream
 
 type Upstream = h1_upstream.UpstreamSide | h2.UpstreamSide
@@ -44,6 +45,11 @@ class HeldLayer(HttpLayer):
             else:
                 endpoint = h1.ClientSide(self.context.fork(), self.session)
             self.connections[self.context.client] = endpoint
+        elif isinstance(event, Leaving):
+            told = self.session.endpoints.get(self.context.client)
+            if isinstance(told, h2.ClientSide):
+                yield from told.go_away(now=event.now)
+            return
         elif isinstance(event, events.ConnectionEvent) and event.connection not in self.connections:
             return  # the last word of a connection that was forgotten
         yield from super()._handle_event(event)

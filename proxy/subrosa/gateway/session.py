@@ -47,6 +47,8 @@ class Session(Caller):
     deadline: float | None = None
     """Loop time by which the head or hello that began must be whole."""
     ended_by: str = ""
+    leaving: bool = False
+    """The gateway ends: what is in flight is the last."""
     transfers: set[Transfer] = field(default_factory=set)
     endpoints: dict[Connection, Endpoint] = field(default_factory=dict)
     _gates: dict[tuple[Connection, str], asyncio.Event] = field(default_factory=dict)

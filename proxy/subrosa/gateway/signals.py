@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mitmproxy.connection import Connection
-from mitmproxy.proxy import commands
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._base import HttpEvent
 from mitmproxy.proxy.layers.http._events import RequestHeaders
 
@@ -33,6 +33,13 @@ class StopSending(HttpEvent):
 @dataclass
 class Taken(HttpEvent):
     """HTTP/2: what arrived on this stream went on, so its peer may send more."""
+
+
+@dataclass
+class Leaving(events.Event):
+    """The gateway ends: an HTTP/2 client is to send no further requests; ``now`` says that none is in flight either."""
+
+    now: bool
 
 
 class WhenDrained(commands.RequestWakeup):

@@ -263,6 +263,9 @@ class Looking:
         """Never."""
         return False
 
+    def wind_down(self) -> None:
+        """It is never busy."""
+
     def leave(self) -> None:
         """Nothing was answered that could leave first."""
         self.cut()

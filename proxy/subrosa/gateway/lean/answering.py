@@ -52,6 +52,8 @@ class Side(Protocol):
     pipe: Pipe
     buffer: bytearray
     ended_by: str
+    leaving: bool
+    """The gateway ends: the answer in flight is the last."""
 
     def after[T](self, rest: Coroutine[None, None, T], step: Callable[[T], None]) -> None:
         """Do something once a step that has to wait is done."""
@@ -159,8 +161,9 @@ class Answering:
         if told is None or told.head is not head or told.old is not old:
             told = upstream.told = _told(head, old=old, to_head=self.said.to_head)
         self._chunked = told.chunked
-        self.keep = self.keep and not told.closes
-        self._out.append(told.octets)
+        last = self.side.leaving and not told.closes
+        self.keep = self.keep and not told.closes and not last
+        self._out.append(_closing(told.octets) if last else told.octets)
 
     def _tell_data(self, octets: Octets) -> None:
         self.transfer.received += len(octets)
@@ -228,11 +231,14 @@ class Answering:
         """Tell the client, and read what it still sends so that it can hear it."""
         answer = self.transfer.answer()
         self._swallow()
-        fields = answer.fields if self.whole else (*answer.fields, (b"connection", b"close"))
+        goes_on = self.whole and not self.side.leaving
+        fields = answer.fields if goes_on else (*answer.fields, (b"connection", b"close"))
         self.answer_began = True
         self.transfer.drop()
         self.side.pipe.write(head_octets(answer.status, b"", fields) + answer.body)
-        self.keep = self.keep and not answer.trailers_only  # without a length, its end is the connection's
+        self.keep = (
+            self.keep and goes_on and not answer.trailers_only
+        )  # without a length, its end is the connection's
         if self.whole:
             self.finish()
         else:
@@ -302,6 +308,11 @@ def head_octets(status: int, reason: bytes, lines: Lines) -> bytes:
     """The head of an answer."""
     first = b"HTTP/1.1 %d %b\r\n" % (status, reason or _PHRASES.get(status, b""))
     return b"".join([first, *[b"%b: %b\r\n" % line for line in lines], b"\r\n"])
+
+
+def _closing(head: bytes) -> bytes:
+    """A head of an answer after which the connection ends."""
+    return b"".join([head[:-2], b"%b: %b\r\n" % _CLOSES, b"\r\n"])
 
 
 def last_chunk(trailers: Lines) -> bytes:

@@ -50,6 +50,7 @@ class Client:
         """Loop time by which the head or hello that began must be whole."""
         self.ended_by = ""
         self.handed_over = False
+        self.leaving = False
         loop = asyncio.get_running_loop()
         self.over: asyncio.Future[None] = loop.create_future()
         self._now = loop.time
@@ -75,6 +76,10 @@ class Client:
         limits = self.shared.limits
         most = limits.stalled_seconds if self.exchange is not None else limits.idle_seconds
         return now - self._touched > most
+
+    def wind_down(self) -> None:
+        """Tell the client with the answer in flight that no further request is wanted."""
+        self.leaving = True
 
     def leave(self) -> None:
         """Close once what was answered has left."""

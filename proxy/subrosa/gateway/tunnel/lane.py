@@ -150,6 +150,9 @@ class Tunnel:
         silent = now - self._moved_at > limits.stalled_seconds
         return silent or now - self._opened > limits.tunnel_seconds or self._refused_now()
 
+    def wind_down(self) -> None:
+        """Nobody can be told anything in it."""
+
     def leave(self) -> None:
         """Nothing was answered that could leave first."""
         self.cut()
