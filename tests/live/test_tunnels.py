@@ -377,3 +377,69 @@ async def test_many_tunnels_need_no_more_pipes_than_there_are(tmp_path: Path) ->
             client.writer.write_eof()
             assert await client.reader.read(-1) == str(size).encode()
         assert sum(one.sent for one in setup.recorder.outcomes) == each * size
+
+
+# --- through a parent proxy ----------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def behind(
+    directory: Path, answer: Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Any]
+) -> AsyncIterator[tuple[Setup, Http1]]:
+    """A tunnel for any protocol through a parent proxy that answers a CONNECT like this."""
+
+    async def parent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await answer(await reader.readuntil(b"\r\n\r\n"), reader, writer)
+            await writer.drain()
+        writer.close()
+
+    async def resolve(target: Any) -> list[str]:
+        assert str(target.host) == "parent.local"
+        return ["127.0.0.1"]
+
+    server = await asyncio.start_server(parent, "127.0.0.1", 0)
+    url = f"http://parent.local:{server.sockets[0].getsockname()[1]}"
+    async with (
+        server,
+        gateway(directory, current=unread(protocol="any"), upstream_proxy=url, resolve=resolve) as setup,
+    ):
+        yield setup, setup.kept(await tunnel(setup.port, f"{HOST}:4711", None))
+
+
+async def test_a_parent_proxy_is_asked_to_connect(tmp_path: Path, way: str) -> None:
+    async def answer(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert head == f"CONNECT {HOST}:4711 HTTP/1.1\r\nHost: {HOST}:4711\r\n\r\n".encode()
+        for octet in b"HTTP/1.1 200 fine\r\nVia: parent\r\n\r\n":
+            writer.write(bytes([octet]))
+            await asyncio.sleep(0)
+        writer.write(b"220 ready\r\n" + await reader.readline())
+
+    async with behind(tmp_path, answer) as (setup, client):
+        client.write(b"HELO\r\n")
+        async with asyncio.timeout(5):
+            assert await client.reader.read() == b"220 ready\r\nHELO\r\n"
+        assert setup.egress.asked == []
+        client.close()
+        await setup.recorder.at_rest()
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", id="it refuses"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", id="it leaves in the middle of its answer"),
+        pytest.param(b"", id="it leaves without a word"),
+        pytest.param(b"220 mail.example.com\r\n\r\n", id="it speaks something else"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000, id="it does not come to an end"),
+    ],
+)
+async def test_a_parent_proxy_that_does_not_connect_is_told(tmp_path: Path, octets: bytes) -> None:
+    async def answer(_head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(octets)
+
+    async with behind(tmp_path, answer) as (setup, client):
+        assert await client.closed() == b""
+        await setup.recorder.at_rest()
+        (outcome,) = setup.recorder.outcomes
+        assert (outcome.refused, outcome.aborted, outcome.received) == ("upstream", "upstream", 0)
