@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from live import harness
 from live.sdk.answers import Providers
 from live.sdk.places import Places
 from live.sdk.process import Gateway
@@ -98,3 +99,36 @@ def through_gateway(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gatewa
     for name, value in gateway.environment().items():
         monkeypatch.setenv(name, value)
     return gateway
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked ``lanes`` runs over the engine and over the lean lane, or over those that the mark names."""
+    marked = metafunc.definition.get_closest_marker("lanes")
+    if marked is not None:
+        metafunc.parametrize("shown", marked.args or list(harness.LANES), indirect=True, scope="function")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The lean lane speaks no HTTP/2: what would show that is the engine's, and runs over it once."""
+    kept = [item for item in items if not _shows_h2_over_lean(item)]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if _shows_h2_over_lean(item)])
+        items[:] = kept
+
+
+def _shows_h2_over_lean(item: pytest.Item) -> bool:
+    spec = getattr(item, "callspec", None)
+    params = spec.params if spec is not None else {}
+    if "lean" not in (params.get("shown"), params.get("ground")):
+        return False
+    ways = (params.get("way"), params.get("protocol"), getattr(params.get("row"), "way", ""))
+    return any(str(way).startswith(("h2", "HTTP/2")) for way in ways)
+
+
+@pytest.fixture(autouse=True)
+def shown(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The lane that this test shows, where the test leaves that open."""
+    lane = str(getattr(request, "param", harness.through[-1]))
+    harness.through.append(lane)
+    yield lane
+    harness.through.pop()

@@ -13,10 +13,17 @@ from live.origins import Authority, Origin, serve
 from subrosa.gateway import ca
 from subrosa.gateway.engine import Engine, EngineSettings, Limits, Listener
 from subrosa.gateway.front.front import Front
+from subrosa.gateway.handler import GatewayHandler
+from subrosa.gateway.lean.client import Client
 from subrosa.gateway.seam import Parts, Vetting
+from subrosa.gateway.transfer import Transfer
 from subrosa.policy.policy import Policy
 
 HOST = "api.example.com"
+LANES = {"engine": ("engine",), "lean": ("lean", "engine")}
+"""What a gateway is made of that shows one lane: lean cannot be without the engine, which takes what it leaves."""
+through = ["engine"]
+"""The lane that the test at hand shows, where it says none itself; the marker ``lanes`` runs it over both."""
 LIMITS = Limits(step_seconds=5.0, connect_seconds=3.0, discard_seconds=1.0, head_seconds=2.0)
 
 
@@ -40,6 +47,16 @@ class Setup:
     @property
     def port(self) -> int:
         return self.ports[0]
+
+    def transfers(self) -> list[Transfer]:
+        """What is in flight, in whatever lane."""
+        found: list[Transfer] = []
+        for served in self.front.connections:
+            if isinstance(served, GatewayHandler):
+                found += served.session.transfers
+            elif isinstance(served, Client) and served.exchange is not None:
+                found.append(served.exchange.transfer)
+        return found
 
     async def h1(self, origin: Origin, host: str = HOST, **more: Any) -> Http1:
         """HTTP/1.1 in TLS in a tunnel."""
@@ -92,6 +109,7 @@ async def gateway(
         state_dir=directory,
         upstream_ca=authority.file,
         limits=limits,
+        lanes=more.pop("lanes", LANES[through[-1]]),
         **more,
     )
     front = Front(

@@ -18,7 +18,7 @@ from subrosa.gateway.seam import Parts
 from subrosa.gateway.spool import Spool
 from subrosa.policy.inspection import Inspection
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.lanes]
 
 PROTOCOLS = ("http", "h1", "h2")
 BODY = b"SECRET" * 100_000
@@ -97,6 +97,7 @@ HOOKS = {
 }
 
 
+@pytest.mark.lanes("engine")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("hook", "protocol"), [(hook, one) for hook, over in HOOKS.items() for one in over])
 async def test_a_hook_that_fails(tmp_path: Path, hook: str, protocol: str, way: str) -> None:
@@ -258,6 +259,7 @@ async def test_a_lockdown_refuses_and_cuts(tmp_path: Path, protocol: str) -> Non
         await setup.recorder.at_rest()
 
 
+@pytest.mark.lanes("engine")
 async def test_a_missing_addon_is_a_refusal(tmp_path: Path) -> None:
     async with facing(tmp_path) as (setup, origin):
         setup.engine._master.addons.chain.pop()  # type: ignore[union-attr]
@@ -274,6 +276,7 @@ async def test_nothing_fails_where_nothing_is_broken(tmp_path: Path) -> None:
         assert not setup.recorder.causes
 
 
+@pytest.mark.lanes("engine")
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_socks_login_that_fails(tmp_path: Path, way: str) -> None:
     addon = type("Failing", (), {"name": "failing", "socks5_auth": staticmethod(WAYS[way])})()
@@ -291,6 +294,7 @@ async def test_a_socks_login_that_fails(tmp_path: Path, way: str) -> None:
         assert origin.tally.connections == 0
 
 
+@pytest.mark.lanes("engine")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("hook", ["websocket_start", "websocket_message"])
 async def test_a_websocket_hook_that_fails(tmp_path: Path, hook: str, way: str) -> None:
@@ -323,6 +327,7 @@ async def test_a_websocket_hook_that_fails(tmp_path: Path, hook: str, way: str) 
         await setup.recorder.at_rest()
 
 
+@pytest.mark.lanes("engine")
 async def test_a_closing_hook_that_fails_is_counted(tmp_path: Path) -> None:
     addon = type("Failing", (), {"name": "failing", "client_disconnected": staticmethod(broken)})()
     async with facing(tmp_path, parts=Parts(addons=(addon,))) as (setup, origin):

@@ -13,7 +13,7 @@ from live.harness import HOST, LIMITS, facing, gateway, replace
 from live.origins import Origin, Reply, pattern
 from subrosa.gateway.engine import Listener
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.lanes]
 
 
 @pytest.mark.parametrize(("way", "upstream"), [("h1", "http/1.1"), ("h2", "http/1.1"), ("h2", "h2")])
@@ -37,8 +37,7 @@ async def test_a_stalled_destination_stops_the_client_not_the_gateway(
             stream = h2.open("POST", authority, "/head/allow")
             sending, hearing = loop.create_task(h2.send(stream, body)), h2.hear(stream, 60)
         await setup.recorder.until(lambda told: bool(told.decisions))
-        session = next(iter(setup.engine._handlers.values())).session
-        transfer = next(iter(session.transfers))
+        (transfer,) = setup.transfers()
         before = -1
         while before != transfer.sent:  # until it stands still
             before = transfer.sent
@@ -98,6 +97,7 @@ async def test_a_lockdown_breaks_off_held_and_streaming_transfers(tmp_path: Path
         assert not any(seen.whole for seen in origin.tally.requests)
 
 
+@pytest.mark.lanes("engine")
 async def test_a_taken_port_is_named_and_nothing_listens(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -108,6 +108,7 @@ async def test_a_taken_port_is_named_and_nothing_listens(tmp_path: Path) -> None
                 pass
 
 
+@pytest.mark.lanes("engine")
 async def test_a_long_lived_client_keeps_nothing_of_what_is_over(tmp_path: Path) -> None:
     async def raw(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -127,6 +128,7 @@ async def test_a_long_lived_client_keeps_nothing_of_what_is_over(tmp_path: Path)
         assert not handler.session.transfers
 
 
+@pytest.mark.lanes("engine")
 async def test_the_streams_of_a_client_are_as_many_as_the_limit(tmp_path: Path) -> None:
     async with facing(tmp_path, limits=replace(LIMITS, streams=3)) as (setup, origin):
         client = await setup.h2(origin)

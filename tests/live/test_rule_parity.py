@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from live.clients import Heard, Http1, Http2, connect, trusting, tunnel
-from live.harness import Setup, gateway
+from live.harness import LANES, Setup, gateway
 from live.origins import Authority, Origin, Reply, serve
 from live.test_modes import socks
 from property.seeds import CASES, STREAMS, Transfer, judge, policy_for, raw_of, shipped
@@ -49,7 +50,7 @@ TUNNELLED = [case for case in SENT if case not in PLAIN and case not in UPGRADES
 FEW = TUNNELLED[:: len(TUNNELLED) // SAMPLE][:SAMPLE]
 """Evenly over the files of rules, so the same until a case is added."""
 REVERSED = sorted({host_of(case) for case in FEW})
-WAYS = {"h1": SENT, "h2": TUNNELLED, "socks5": FEW, "transparent": FEW, "reverse": FEW}
+WAYS = {"lean": SENT, "h1": SENT, "h2": TUNNELLED, "socks5": FEW, "transparent": FEW, "reverse": FEW}
 
 
 class Anywhere:
@@ -66,6 +67,8 @@ async def _kept(_keys: object, _facts: object) -> None:
 @dataclass
 class Lane:
     setup: Setup
+    lean: Setup
+    """The same with the lean lane, which speaks HTTP/1.1 to those who do."""
     origin: Origin
     plain: Origin
 
@@ -84,13 +87,16 @@ class Lane:
             return await Http2(over).ask(method, authority, target, fields, case.body)
         if plain:
             target = f"http://{authority}/" + case.url.partition("://")[2].partition("/")[2]
-            over = await self.setup.plain()
+            over = self.setup.kept(await connect(self._port(way)))
         else:
             over = await self._over(way, host, authority)
         head = [f"{method} {target} HTTP/1.1".encode("latin-1"), b"Host: " + authority.encode()]
         head += [name + b": " + value for name, value in lines]
         over.write(b"\r\n".join(head) + b"\r\n\r\n" + case.body)
         return await over.hear(method=method)
+
+    def _port(self, way: str) -> int:
+        return self.lean.port if way == "lean" else self.setup.port
 
     def hang_up(self) -> None:
         """Leave no connection behind: there are thousands of cases."""
@@ -112,8 +118,8 @@ class Lane:
     async def _over(self, way: str, host: str, authority: str) -> Http1:
         """A connection on which a request to the destination can be written."""
         context = trusting(self.setup.ca, "http/1.1")
-        if way == "h1":
-            return self.setup.kept(await tunnel(self.setup.port, authority, context))
+        if way in ("h1", "lean"):
+            return self.setup.kept(await tunnel(self._port(way), authority, context))
         if way == "reverse":
             return self.setup.kept(await connect(self.setup.ports[3 + REVERSED.index(host)]))
         if way == "socks5":
@@ -145,15 +151,20 @@ async def lane_to(directory: Path, cases: Sequence[Transfer], reverse: Sequence[
                 *(f"reverse:https://{host}:{origin.port}" for host in reverse),
             )
             listeners = tuple(Listener(mode=mode, host="127.0.0.1", port=0) for mode in modes)
-            async with gateway(
-                directory,
-                current=shipped(),
-                trust=authority,
-                egress=Anywhere(),
-                remember=_kept,
-                listeners=listeners,
-            ) as setup:
-                yield Lane(setup, origin, plain)
+            same: dict[str, Any] = {"trust": authority, "egress": Anywhere(), "remember": _kept}
+            async with (
+                gateway(
+                    directory, current=shipped(), listeners=listeners, lanes=LANES["engine"], **same
+                ) as setup,
+                gateway(
+                    directory,
+                    recorder=setup.recorder,
+                    policy=lambda: setup.current[0],
+                    lanes=LANES["lean"],
+                    **same,
+                ) as lean,
+            ):
+                yield Lane(setup, lean, origin, plain)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

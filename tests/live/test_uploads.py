@@ -21,7 +21,7 @@ from subrosa.gateway.seam import Parts
 from subrosa.policy.sources import Source, Sources
 from subrosa.runtime.uploads import Uploads
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.lanes]
 
 TUS, GCS, S3, OPENAI, PLAIN, AZURE = (
     "tus.corp.example",
@@ -436,6 +436,7 @@ async def test_a_client_that_leaves_meanwhile_leaves_nothing_open(tmp_path: Path
         await setup.recorder.at_rest()
 
 
+@pytest.mark.lanes("engine")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", FLOWS)
 async def test_a_hook_that_fails_while_an_answer_is_kept_back_refuses_it(

@@ -20,7 +20,7 @@ from subrosa.policy.conditions import build
 from subrosa.policy.rules import Rank, Rule
 from subrosa.policy.verdict import Outcome, Reason
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.lanes]
 
 
 async def opened(setup: Setup, origin: Origin) -> Http1:
@@ -94,6 +94,7 @@ async def test_tls_inside_tls_is_refused(tmp_path: Path) -> None:
         assert setup.recorder.causes == {"protocol": 1}
 
 
+@pytest.mark.lanes("engine")
 async def test_alpn_of_other_protocols_only_is_refused(tmp_path: Path) -> None:
     async with facing(tmp_path) as (setup, origin):
         client = await opened(setup, origin)
@@ -105,6 +106,7 @@ async def test_alpn_of_other_protocols_only_is_refused(tmp_path: Path) -> None:
         assert client.writer.get_extra_info("ssl_object").selected_alpn_protocol() == "h2"
 
 
+@pytest.mark.lanes("engine")
 @pytest.mark.parametrize(("data", "looks"), [
     (b"", Looks.MORE), (b"\x16", Looks.MORE), (b"\x16\x03", Looks.MORE), (b"\x16\x02", Looks.NEITHER),
     (b"G", Looks.MORE), (b"GET", Looks.MORE), (b"GET ", Looks.HTTP), (b"\r\n", Looks.MORE), (b"\r\nGET ", Looks.HTTP),
@@ -215,6 +217,7 @@ async def test_connections_beyond_the_limit_are_closed(tmp_path: Path) -> None:
         assert not any(client.reader.at_eof() for client in kept)
 
 
+@pytest.mark.lanes("engine")
 async def test_rapid_resets_end_the_connection(tmp_path: Path) -> None:
     async with facing(tmp_path, limits=replace(LIMITS, resets=50, resets_per_second=1.0)) as (setup, origin):
         client = await setup.h2(origin)
@@ -233,6 +236,7 @@ async def test_rapid_resets_end_the_connection(tmp_path: Path) -> None:
         assert client.conn.remote_settings.max_concurrent_streams == 100
 
 
+@pytest.mark.lanes("engine")
 async def test_http2_data_after_a_get_is_refused(tmp_path: Path) -> None:
     async with facing(tmp_path) as (setup, origin):
         client = await setup.h2(origin)
@@ -245,6 +249,7 @@ async def test_http2_data_after_a_get_is_refused(tmp_path: Path) -> None:
         await setup.recorder.at_rest()
 
 
+@pytest.mark.lanes("engine")
 async def test_http2_connect_is_refused(tmp_path: Path) -> None:
     async with facing(tmp_path) as (setup, origin):
         client = await setup.h2(origin)

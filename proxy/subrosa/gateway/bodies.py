@@ -14,6 +14,8 @@ type Lines = list[tuple[bytes, bytes]]
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 UNTIL_CLOSE = -1
 """The size of a body that ends with its connection."""
+ALL = 1 << 62
+"""No bound to a piece."""
 _MAX_SIZE_LINE = 16 + 256
 _MAX_TRAILERS = 16384
 
@@ -35,8 +37,8 @@ class FramingError(HeadError):
 class BodyReader(Protocol):
     """Takes one body from the front of a buffer."""
 
-    def take(self, buffer: bytearray) -> bytes | End | None:
-        """The next piece, None where that is not there yet; raises FramingError."""
+    def take(self, buffer: bytearray, most: int = ALL) -> bytes | End | None:
+        """The next piece, of so many octets at most, None where none is there yet; raises FramingError."""
 
     def close(self) -> End:
         """The peer closed; raises FramingError where the body is not whole."""
@@ -48,11 +50,11 @@ class LengthBody:
     def __init__(self, length: int) -> None:
         self.left = length
 
-    def take(self, buffer: bytearray) -> bytes | End | None:
+    def take(self, buffer: bytearray, most: int = ALL) -> bytes | End | None:
         """The next piece."""
         if not self.left:
             return End()
-        data = bytes(memoryview(buffer)[: self.left])
+        data = bytes(memoryview(buffer)[: min(self.left, most)])
         del buffer[: len(data)]
         self.left -= len(data)
         return data or None
@@ -67,10 +69,10 @@ class LengthBody:
 class UntilClose:
     """All there is."""
 
-    def take(self, buffer: bytearray) -> bytes | End | None:
+    def take(self, buffer: bytearray, most: int = ALL) -> bytes | End | None:
         """The next piece."""
-        data = bytes(buffer)
-        buffer.clear()
+        data = bytes(memoryview(buffer)[:most])
+        del buffer[: len(data)]
         return data or None
 
     def close(self) -> End:
@@ -86,11 +88,11 @@ class ChunkedBody:
         self._inside = False
         self._trailing = False
 
-    def take(self, buffer: bytearray) -> bytes | End | None:
+    def take(self, buffer: bytearray, most: int = ALL) -> bytes | End | None:
         """The next piece; raises FramingError."""
         while not self._trailing:
             if self.left:
-                data = bytes(memoryview(buffer)[: self.left])
+                data = bytes(memoryview(buffer)[: min(self.left, most)])
                 del buffer[: len(data)]
                 self.left -= len(data)
                 return data or None

@@ -12,7 +12,7 @@ from pathlib import Path
 import hpack
 
 from live.clients import Heard, Http1, Refused, connect, new_trusting, tunnel
-from live.harness import LIMITS, Setup, gateway, replace
+from live.harness import LANES, LIMITS, Setup, gateway, replace
 from live.origins import Authority, Origin, Reply, Seen, serve
 from live.threats.rows import CLEAR_PORT, PREFACE, SECRET, TLS_PORT, UNREAD, Act, Fine, Row, Way
 from subrosa.facts.hosts import Authority as Target
@@ -204,7 +204,12 @@ def sink() -> Origin:
 
 @contextlib.asynccontextmanager
 async def grounds(
-    directory: Path, to: Origin, clear: Origin, *, alpn: tuple[str, ...]
+    directory: Path,
+    to: Origin,
+    clear: Origin,
+    *,
+    alpn: tuple[str, ...],
+    lanes: tuple[str, ...] = LANES["engine"],
 ) -> AsyncIterator[Ground]:
     """A gateway as it is shipped, in front of two origins."""
     names, authority = Names(), Authority(directory)
@@ -213,7 +218,13 @@ async def grounds(
     listeners = tuple(Listener(mode=mode, host="127.0.0.1", port=0) for mode in ("explicit", "socks5"))
     async with (
         gateway(
-            directory, listeners=listeners, limits=_BOUNDS, current=shipped, trust=authority, egress=names
+            directory,
+            listeners=listeners,
+            limits=_BOUNDS,
+            current=shipped,
+            trust=authority,
+            egress=names,
+            lanes=lanes,
         ) as setup,
         serve(to, authority.server_context(*NAMES, alpn=alpn)),
         serve(clear),

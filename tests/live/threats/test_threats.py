@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from live.harness import LANES
 from live.threats import content, framing, meaning, unseen
 from live.threats.ground import Ground, check, grounds, sink
 from live.threats.rows import OPENAI, Act, Fine, Row, Way, as_h2, json
@@ -40,9 +41,12 @@ ONCE_MORE = (
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
-    async with grounds(tmp_path_factory.mktemp("threats"), sink(), sink(), alpn=("http/1.1",)) as found:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=LANES)
+async def ground(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Ground]:
+    directory, lanes = tmp_path_factory.mktemp("threats"), LANES[request.param]
+    async with grounds(directory, sink(), sink(), alpn=("http/1.1",), lanes=lanes) as found:
         yield found
 
 
@@ -67,7 +71,10 @@ async def test_the_sink_would_have_told(ground: Ground, way: Way) -> None:
     heard = await ground.attempt(Fine(twin=0, says="", octets=octets, connect=OPENAI, way=way))
     assert heard.status == 200
     after = ground.reached()
-    assert after[0] == before[0] + 1
+    assert after[0] in (
+        before[0],
+        before[0] + 1,
+    )  # over a connection that another test left, or one of its own
     assert after[1] > before[1]
 
 

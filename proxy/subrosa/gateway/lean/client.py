@@ -199,7 +199,7 @@ class Client:
         if exchange.phase not in TAKING:
             return False
         try:
-            piece = exchange.reader.take(self.buffer)
+            piece = exchange.reader.take(self.buffer, exchange.most)
         except FramingError as fault:
             exchange.broken(fault)
             return True

@@ -9,7 +9,7 @@ from typing import override
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.hosts import Authority
 from subrosa.facts.stage import Stage
-from subrosa.gateway.bodies import UNTIL_CLOSE, End, FramingError, LengthBody, body_reader
+from subrosa.gateway.bodies import ALL, UNTIL_CLOSE, End, FramingError, LengthBody, body_reader
 from subrosa.gateway.judged import Rest
 from subrosa.gateway.judging import Heard
 from subrosa.gateway.lean.answering import Answering, Phase, asks_for_login, last_chunk
@@ -24,6 +24,7 @@ from subrosa.policy.verdict import Reason
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that may be sent once more where a connection that was used before gave no answer (RFC 9110 9.2.2)."""
+_FIRST = 16 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -38,6 +39,8 @@ class Exchange(Answering):
     _in_chunks = False
     _went_on = False
     _retried = False
+    most = _FIRST
+    """Octets to take at a time: few at first, for what the beginning of a body decides is not held for longer."""
 
     # --- judging -------------------------------------------------------------------------------------------
 
@@ -86,6 +89,7 @@ class Exchange(Answering):
         if isinstance(piece, End):
             self._take_end(piece)
         elif self.phase is Phase.HELD:
+            self.most *= 2
             self.transfer.hold(piece)
             if self.transfer.verdict.decided:
                 self._then(self.transfer.settle_now(), self._act)
@@ -220,7 +224,7 @@ class Exchange(Answering):
         self._prefix = said.onward or self._onward()
         if b"authorization" in head.fields.index and asks_for_login(said.lines, b"authorization"):
             upstream.pinned = True
-        self.upstream = upstream
+        self.upstream, self.most = upstream, ALL
         upstream.ask(self, to_head=self.said.to_head)
         if head.has_body and not self.whole:
             self._go_on()
