@@ -69,6 +69,24 @@ async def test_octets_sent_with_a_connect_are_not_lost(tmp_path: Path) -> None:
         assert (await client.hear()).status == 200
 
 
+@pytest.mark.parametrize("lanes", [("lean", "engine"), ("engine",)])
+async def test_a_connection_may_become_a_tunnel_after_requests(
+    tmp_path: Path, lanes: tuple[str, ...]
+) -> None:
+    async with facing(tmp_path, Origin(), tls=False, lanes=lanes) as (setup, origin):
+        client, authority = await setup.plain(), f"{HOST}:{origin.port}"
+        for line in (
+            f"GET http://{authority}/head/allow",
+            f"CONNECT {authority}",
+            "GET /head/allow",
+            f"CONNECT {authority}",
+        ):
+            client.write(f"{line} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+            tunnel_here = line.startswith("CONNECT") and not setup.recorder.decisions[1:]
+            heard = await client.hear(tunnel=tunnel_here)
+            assert heard.status == (200 if tunnel_here or "GET" in line else 405)
+
+
 async def test_a_connect_in_pieces_is_one(tmp_path: Path) -> None:
     async with facing(tmp_path, Origin(), tls=False, lanes=("lean", "engine")) as (setup, origin):
         client = await setup.plain()

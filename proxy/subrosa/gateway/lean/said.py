@@ -31,6 +31,7 @@ class Said:
     to_head: bool = False
     shows_user: bool = False
     upgrades: bool = False
+    """Whether the connection may become another with it, which is the engine's: an upgrade, a late CONNECT."""
     known: Known = field(default_factory=Known)
     onward: bytes = b""
     """What goes to the destination for it, once that was made."""
@@ -53,7 +54,7 @@ class Said:
             old=version == "HTTP/1.0",
             to_head=method == b"HEAD",
             shows_user=b"proxy-authorization" in names,
-            upgrades=b"upgrade" in names,
+            upgrades=b"upgrade" in names or (method == b"CONNECT" and not caller.tunnelled),
         )
 
 
