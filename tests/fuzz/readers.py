@@ -8,7 +8,7 @@ from functools import partial
 import zstandard
 
 from content_kit import BOUNDARY, MULTIPART, aws_chunked
-from fuzz import laws, seeds
+from fuzz import lanes, laws, seeds
 from subrosa.content.graphql import read_graphql
 from subrosa.content.sql import read_sql
 from subrosa.content.sqltokens import ENGINES
@@ -220,4 +220,5 @@ READERS = (
         (b"\x0a", b"\x12\xff\xff\xff\xff\x0f", b"\x1b"),
         laws.protobuf,
     ),
+    Reader("lanes", lanes.SEEDS, lanes.WORDS, lanes.check),
 )

@@ -96,7 +96,8 @@ def check_trailers(lines: Sequence[tuple[bytes, bytes]], limits: HeadLimits = DE
 def _method(method: bytes) -> str:
     if _TOKEN.fullmatch(method) is None:
         raise HeadError(HeadFault.METHOD, f"method {quoted(method)} is no token of at most 32 octets")
-    if method.upper() in REFUSED_METHODS:
+    if method.upper() in REFUSED_METHODS or (method.upper() == b"HEAD" and method != b"HEAD"):
+        # methods tell upper from lower case (RFC 9110 9.1), but whoever does not expects an answer without its body
         raise HeadError(HeadFault.METHOD, f"method {quoted(method)} is refused here")
     return method.decode("ascii")
 

@@ -146,6 +146,8 @@ class Engine:
             via=self._via,
         )
         handler.session = session
+        if arrival.socket.family == socket.AF_UNIX:  # from another lane, over a pair of sockets without addresses
+            handler.client.peername = handler.client.sockname = (str(caller.client.address), 0)
         handler.layer = _top_layer(handler.layer.context, session)
         self._handlers[handler.client.id] = handler
         try:

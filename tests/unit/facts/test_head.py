@@ -39,6 +39,7 @@ def test_a_head_becomes_facts() -> None:
         pytest.param(b"X" * 33, id="33 octets"),
         pytest.param(b"CONNECT", id="CONNECT inside a tunnel"),
         pytest.param(b"TRACE", id="TRACE"),
+        pytest.param(b"HEaD", id="HEAD in another spelling"),
         pytest.param(b"trace", id="TRACE in small letters"),
         pytest.param(b"TRACK", id="TRACK"),
         pytest.param(b"PRI", id="the first word of HTTP/2"),
