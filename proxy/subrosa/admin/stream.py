@@ -62,7 +62,7 @@ async def _written(answer: web.StreamResponse, events: bytes) -> bool:
     try:
         async with asyncio.timeout(SLOW):
             await answer.write(events)
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):
         return False
     return True
 

@@ -295,7 +295,9 @@ async def test_the_stream_sends_decisions_as_they_come_and_outcomes_to_who_asks(
 
 
 @pytest.mark.asyncio
-async def test_a_listener_who_leaves_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_listener_who_leaves_is_forgotten_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT", 0.01)
     runtime = Runtime()
     async with served(runtime) as client:
@@ -303,6 +305,7 @@ async def test_a_listener_who_leaves_is_forgotten(monkeypatch: pytest.MonkeyPatc
         await until(lambda: runtime.queues)
         answer.close()
         await until(lambda: not runtime.queues)
+    assert caplog.records == []
 
 
 @pytest.mark.asyncio
