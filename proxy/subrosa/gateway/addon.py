@@ -17,6 +17,7 @@ from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.extract import tls_facts
+from subrosa.gateway.judged import Rest
 from subrosa.gateway.judging import Heard
 from subrosa.gateway.listener import SOCKS5
 from subrosa.gateway.narrow import known, of_type
@@ -105,19 +106,18 @@ class GatewayAddon:
         if not transfer.admitted:
             session.target = None
 
-    async def requestheaders(self, flow: HTTPFlow) -> None:
-        """Judge a head."""
+    def requestheaders(self, flow: HTTPFlow) -> Rest | None:
+        """Judge a head; gives what to await where judging has to wait."""
         session, transfer, read = self._of(flow)
         fields = flow.request.data.headers.fields
         heard = Heard(raw=read.raw, fault=read.fault, tls=session.tls)
-        await transfer.open(
-            heard, session.identify if session.tunnelled else lambda: session.identify_by(fields)
-        )
+        if session.tunnelled or not any(name.lower() == b"proxy-authorization" for name, _ in fields):
+            return transfer.open_now(heard, session.connect_facts())
+        return transfer.open(heard, lambda: session.identify_by(fields))
 
-    async def request(self, flow: HTTPFlow) -> None:
-        """Record what was decided after the head."""
-        _, transfer, _ = self._of(flow)
-        await transfer.settle()
+    def request(self, flow: HTTPFlow) -> Rest | None:
+        """Record what was decided after the head; gives what to await where recording has to wait."""
+        return self._of(flow)[1].settle_now()
 
     async def response(self, flow: HTTPFlow) -> None:
         """Remember the upload that an answer names."""

@@ -172,7 +172,9 @@ def _top_layer(context: Context, session: Session) -> layer.Layer:
         host = known.host
         context.server.address = (str(host.address) if host.address is not None else host.name, known.port)
     if session.tunnelled or session.tls is not None:
-        return modes.HttpProxy(context)  # which only asks what comes next, and is a layer around TLS, as that wants
+        return modes.HttpProxy(
+            context
+        )  # which only asks what comes next, and is a layer around TLS, as that wants
     if kind == SOCKS5:
         return VerifiedSocks5(context, session)
     if kind == TRANSPARENT:

@@ -1,7 +1,7 @@
 """What stands around mitmproxy's own parts so that a failure in one of them closes, rather than being logged."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, override
 
 from mitmproxy import hooks
@@ -34,21 +34,38 @@ class StrictManager(AddonManager):
 
     @override
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
+        rest = self.begin(event)
+        if rest is not None:
+            await rest
+
+    def begin(self, event: hooks.Hook) -> Coroutine[None, None, None] | None:
+        """Call what waits for nothing; what to await for the rest, None where that is all."""
         calls = self._table.get(event.name)
         if calls is None:
             calls = self._table[event.name] = list(self._calls(event.name))
-        if calls:
-            args = event.args()
-            for call in calls:
-                found = call(*args)
-                if found is not None:
-                    await found
+        if not calls:
+            return None
+        args = event.args()
+        for at, call in enumerate(calls):
+            found = call(*args)
+            if found is not None:
+                return _rest(found, calls[at + 1 :], args)
+        return None
 
     def _calls(self, name: str) -> Iterator[Callable[..., Any]]:
         for addon in traverse(self.chain):  # type: ignore[no-untyped-call]
             call = getattr(addon, name, None)
             if callable(call):
                 yield call
+
+
+async def _rest(found: Awaitable[object], calls: Sequence[Callable[..., Any]], args: Sequence[Any]) -> None:
+    """Wait for what one addon began, then call those after it."""
+    await found
+    for call in calls:
+        later = call(*args)
+        if later is not None:
+            await later
 
 
 class Guard:

@@ -39,6 +39,10 @@ class ClientSide(Http1Server):
         self.reader: BodyReader | None = None
 
     @override
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        return self._handle_event(event)  # which waits for nothing
+
+    @override
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, HttpEvent):
             yield from self.send(event)

@@ -59,6 +59,10 @@ class UpstreamSide(Http1Client):
         return 0
 
     @override
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        return self._handle_event(event)  # which waits for nothing
+
+    @override
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, HttpEvent):
             yield from self.send(event)

@@ -11,20 +11,18 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal, override
 
 from mitmproxy.connection import Connection, ConnectionState, Server
-from mitmproxy.master import Master
 from mitmproxy.proxy import commands, events, server, server_hooks
-from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http._hooks import (
     HttpConnectHook,
     HttpRequestHeadersHook,
     HttpRequestHook,
     HttpResponseHook,
 )
-from mitmproxy.proxy.mode_specs import ProxyMode
 
+from subrosa.gateway.acting import ActingHandler, Rest, corked
 from subrosa.gateway.corked import Corked
 from subrosa.gateway.dial import dial
-from subrosa.gateway.guard import Guard, HookFailedError
+from subrosa.gateway.guard import HookFailedError
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import TRANSFER, Leaving, WhenDrained
@@ -34,49 +32,23 @@ from subrosa.gateway.vetting import DialFailed
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from mitmproxy.options import Options
-
 log = logging.getLogger("subrosa.gateway")
 
 _READING: ContextVar[Connection | None] = ContextVar("_READING", default=None)
 _OF_REQUESTS = (HttpConnectHook, HttpRequestHeadersHook, HttpRequestHook, HttpResponseHook)
 
 
-class GatewayHandler(server.LiveConnectionHandler):
+class GatewayHandler(ActingHandler):
     """One client connection and what it has open upstream."""
 
     session: Session
     """Set by the engine before anything runs."""
-
-    def __init__(
-        self,
-        master: Master,
-        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        options: "Options",
-        mode: ProxyMode,
-    ) -> None:
-        self._dirty: list[Corked] = []
-        self._left = False
-        self._leaving: asyncio.Task[None] | None = None
-        reader, writer = streams
-        super().__init__(reader, Corked(writer, self._dirty.append), options, mode)  # type: ignore[arg-type]
-        self.master = master
+    _left = False
+    _leaving: asyncio.Task[None] | None = None
 
     # --- closing -------------------------------------------------------------------------------------------
 
-    @property  # type: ignore[override, explicit-override]
-    def layer(self) -> Guard:
-        """The top of the layers, guarded."""
-        return self._guard
-
-    @layer.setter
-    def layer(self, top: Layer) -> None:
-        self._guard = Guard(top, self.abort)
-
-    def enter(self, inside: Layer) -> None:
-        """Give all further events to a layer that stands inside, and to none of those around it."""
-        self._guard.inner = inside
-
+    @override
     def abort(self, cause: str) -> None:
         """Close everything now, and count why."""
         self.session.shared.ports.recorder.failed_closed(cause)
@@ -103,12 +75,12 @@ class GatewayHandler(server.LiveConnectionHandler):
         return self.client.alpn == b"h2" and self.client in self.session.endpoints
 
     async def _go_away(self, *, now: bool) -> None:
-        await self.server_event(Leaving(now))
+        self.take(Leaving(now))
         if now:
             self._close_client()
 
     def _close_client(self) -> None:
-        writer = _writer(self.transports.get(self.client))
+        writer = corked(self.transports.get(self.client))
         if writer is not None:
             writer.close()
 
@@ -116,7 +88,7 @@ class GatewayHandler(server.LiveConnectionHandler):
         """Close everything now, on purpose."""
         self.session.ended_by = "gateway"
         for io in list(self.transports.values()):
-            if (writer := _writer(io)) is not None:
+            if (writer := corked(io)) is not None:
                 writer.transport.abort()
         io = self.transports.get(self.client, server.ConnectionIO())
         if io.handler is not None:
@@ -143,7 +115,7 @@ class GatewayHandler(server.LiveConnectionHandler):
         io = self.transports.get(connection)
         super().close_connection(connection, half_close)
         # mitmproxy relies on its task seeing the cancellation at the right place, else the socket stays open
-        writer = _writer(io)
+        writer = corked(io)
         if not half_close and writer is not None:
             writer.close()
         self.session.moved(connection)
@@ -165,19 +137,23 @@ class GatewayHandler(server.LiveConnectionHandler):
     # --- hooks ---------------------------------------------------------------------------------------------
 
     @override
-    async def hook_task(self, hook: commands.StartHook) -> None:
+    async def _hooked(self, hook: commands.StartHook, rest: Rest) -> None:
         try:
-            await self.handle_hook(hook)
+            await self._bounded(hook, rest)
         except HookFailedError:
             return  # never completed: its layer stays where it is, and the connection is closed
         if hook.blocking:
-            await self.server_event(events.HookCompleted(hook))
+            self.take(events.HookCompleted(hook))
 
     @override
     async def handle_hook(self, hook: commands.StartHook) -> None:
+        await self._bounded(hook, self._manager.handle_lifecycle(hook))
+
+    async def _bounded(self, hook: commands.StartHook, rest: Rest) -> None:
+        """Wait for a hook as long as it may take; where it fails, refuse the request that it is for, or close."""
         try:
             async with asyncio.timeout(self.session.shared.limits.step_seconds * 2):
-                await self.master.addons.handle_lifecycle(hook)
+                await rest
         except BaseException as fault:
             if known(asyncio.current_task()).cancelling() or not isinstance(
                 fault, Exception | asyncio.CancelledError
@@ -217,25 +193,18 @@ class GatewayHandler(server.LiveConnectionHandler):
         except DialFailed as fault:
             upstream.error = fault.error
             self.transports.pop(upstream, None)
-            await self.server_event(events.OpenConnectionCompleted(command, fault.error))
+            self.take(events.OpenConnectionCompleted(command, fault.error))
             return
         except asyncio.CancelledError:
-            await self.server_event(events.OpenConnectionCompleted(command, "cancelled"))
+            self.take(events.OpenConnectionCompleted(command, "cancelled"))
             raise
         upstream.state = ConnectionState.OPEN
         upstream.peername = writer.get_extra_info("peername")
         upstream.sockname = writer.get_extra_info("sockname")
         corked = Corked(writer, self._dirty.append)
         self.transports[upstream] = server.ConnectionIO(asyncio.current_task(), reader, corked)  # type: ignore[arg-type]
-        await self.server_event(events.OpenConnectionCompleted(command, None))
+        self.take(events.OpenConnectionCompleted(command, None))
         await self.handle_connection(upstream)
-
-    @override
-    async def server_event(self, event: events.Event) -> None:
-        await super().server_event(event)
-        dirty, self._dirty[:] = list(self._dirty), ()
-        for writer in dirty:
-            writer.flush()
 
     @override
     async def handle_connection(self, connection: Connection) -> None:
@@ -255,13 +224,7 @@ class GatewayHandler(server.LiveConnectionHandler):
         if reading is self.client and self.client.alpn != b"h2":
             goes_to = list(self.transports)
         for connection in goes_to:
-            io = self.transports.get(connection)
-            if io is not None and io.writer is not None:
-                try:
-                    await io.writer.drain()
-                except OSError:
-                    if io.handler is not None:
-                        io.handler.cancel("the peer is gone")
+            await self.drain(connection)
         await self.session.readable(reading)
 
     @override
@@ -272,23 +235,18 @@ class GatewayHandler(server.LiveConnectionHandler):
         with suppress(OSError):
             await self._drained(request)
         self.wakeup_timer.discard(known(asyncio.current_task()))
-        await self.server_event(events.Wakeup(request))
+        self.take(events.Wakeup(request))
 
     async def _drained(self, request: WhenDrained) -> None:
         low = self.session.shared.limits.backlog // 2
         connection = request.connection
         while self.session.backlog(connection, request.stream_id) > low:
-            writer = _writer(self.transports.get(connection))
+            writer = corked(self.transports.get(connection))
             if writer is None or writer.is_closing():
                 return
             await writer.drain()
             if self.session.backlog(connection, request.stream_id) > low:
                 await self.session.movement(connection)
-
-    def unwritten(self, connection: Connection) -> int:
-        """Octets that wait in the socket's buffer."""
-        writer = _writer(self.transports.get(connection))
-        return writer.unwritten if writer is not None else 0
 
     async def serve(self) -> None:
         """The whole life of the connection."""
@@ -297,9 +255,3 @@ class GatewayHandler(server.LiveConnectionHandler):
                 await self.handle_client()
         finally:
             self.session.close()
-
-
-def _writer(io: server.ConnectionIO | None) -> Corked | None:
-    """Our writer of a connection that is open."""
-    writer: object = io.writer if io is not None else None
-    return writer if isinstance(writer, Corked) else None

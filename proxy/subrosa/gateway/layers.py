@@ -9,20 +9,24 @@ from typing import override
 from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events, layer, tunnel
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.layers.http import (
+    DropStream,
     GetHttpConnection,
     GetHttpConnectionCompleted,
     HttpLayer,
     HTTPMode,
     RegisterHttpConnection,
+    SendHttp,
 )
+from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._events import RequestHeaders
 from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
 
 from subrosa.gateway import h1, h1_upstream, h2
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import Leaving
 from subrosa.gateway.streams import HeldStream
+from subrosa.gateway.tlslayers import TowardsServer
 
 type Upstream = h1_upstream.UpstreamSide | h2.UpstreamSide
 
@@ -53,6 +57,42 @@ class HeldLayer(HttpLayer):
         elif isinstance(event, events.ConnectionEvent) and event.connection not in self.connections:
             return  # the last word of a connection that was forgotten
         yield from super()._handle_event(event)
+
+    @override
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        return self._handle_event(event)  # only streams and connections wait for something, each by itself
+
+    @override
+    def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
+        for command in child.handle_event(event):
+            if type(command) is SendHttp:
+                yield from self.event_to_child(self.connections[command.connection], command.event)
+            elif type(command) is ReceiveHttp:
+                yield from self._received(command.event)
+            else:
+                if command.blocking or isinstance(command, commands.RequestWakeup):
+                    self.command_sources[command] = child  # which hears what comes of it
+                yield from self._asked(child, command)
+
+    def _received(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """Something of one stream came from a peer; what comes for one that is over has nobody who wants it."""
+        if isinstance(event, RequestHeaders):
+            yield from self.make_stream(event.stream_id)
+        stream = self.streams.get(event.stream_id)
+        if stream is not None:
+            yield from self.event_to_child(stream, event)
+
+    def _asked(self, child: layer.Layer, command: commands.Command) -> layer.CommandGenerator[None]:
+        if isinstance(command, GetHttpConnection):
+            yield from self.get_connection(command)
+        elif isinstance(command, RegisterHttpConnection):
+            yield from self.register_connection(command)
+        elif isinstance(command, DropStream):
+            self.streams.pop(command.stream_id, None)
+        else:
+            if isinstance(command, commands.OpenConnection):
+                self.connections[command.connection] = child
+            yield command
 
     @override
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
@@ -96,7 +136,7 @@ class HeldLayer(HttpLayer):
             stack /= HttpUpstreamProxy.make(context, event.tls)
         if event.tls:
             context.server.sni = event.address[0]
-            stack /= tls.ServerTLSLayer(context)
+            stack /= TowardsServer(context)
         stack /= UpstreamLayer(context, self)
         self.connections[context.server] = stack[0]
         self.waiting_for_establishment[context.server].append(event)
@@ -125,6 +165,12 @@ class UpstreamLayer(layer.Layer):
         super().__init__(context)
         self.parent = parent
         self.endpoint: Upstream | None = None
+
+    @override
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if self.endpoint is not None and self._paused is None:
+            return self.endpoint.handle_event(event)
+        return super().handle_event(event)
 
     @override
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:

@@ -10,12 +10,13 @@ from typing import override
 
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.tls import ClientTLSLayer, parse_client_hello
+from mitmproxy.proxy.layers.tls import parse_client_hello
 
 from subrosa.gateway.layers import HeldLayer
 from subrosa.gateway.listener import EXPLICIT, REVERSE
 from subrosa.gateway.looks import begins_request
 from subrosa.gateway.session import Session
+from subrosa.gateway.tlslayers import TowardsClient
 
 _HANDSHAKE, _MAJOR, _NEWEST = 0x16, 3, 4
 
@@ -93,7 +94,7 @@ def choose(session: Session, context: Context, data: bytes) -> layer.Layer | Non
     detail = _refusal(session, found, inner=inner, in_tls=in_tls)
     if detail:
         return RefusedLayer(context, session, detail)
-    return ClientTLSLayer(context) if found is Looks.TLS else HeldLayer(context, session)
+    return TowardsClient(context) if found is Looks.TLS else HeldLayer(context, session)
 
 
 def _refusal(session: Session, found: Looks, *, inner: bool, in_tls: bool) -> str:

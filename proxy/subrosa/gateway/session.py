@@ -97,6 +97,8 @@ class Session(Caller):
 
     def gate(self, connection: Connection, why: str, *, shut: bool) -> None:
         """Stop or resume reading from a connection, for one of several reasons."""
+        if not shut and not self._gates:
+            return
         known = self._gates.get((connection, why))
         if shut and known is None:
             self._gates[connection, why] = asyncio.Event()
@@ -106,7 +108,9 @@ class Session(Caller):
 
     async def readable(self, connection: Connection) -> None:
         """Wait until nothing stops reading from a connection."""
-        while gates := [event for (gated, _), event in self._gates.items() if gated is connection]:
+        while self._gates and (
+            gates := [event for (gated, _), event in self._gates.items() if gated is connection]
+        ):
             await gates[0].wait()
 
     def moved(self, connection: Connection) -> None:
