@@ -6,6 +6,7 @@ that, and as a coroutine.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 
 from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
@@ -91,14 +92,26 @@ class Judged:
         known = heard.known
         if known is not None and known.decision is not None and not wrong and self._is_known(known, connect):
             return self._record_now(known.decision)
-        if self._begin(heard.tls, connect, wrong=wrong) and not self.verdict.decided:
-            if heard.refused is not None:
+        if self._begin(heard.tls, connect, wrong=wrong):
+            if self.verdict.decided:
+                self._note(heard)
+            elif heard.refused is not None:
                 self._refuse(heard.refused)
             else:
                 rest = self._judge(heard, connect)
                 if rest is not None:
                     return rest
         return self._record_now() if self.verdict.decided else None
+
+    def _note(self, heard: Heard) -> None:
+        """Take what a head says into the record, and into the answer's form, of a refusal that did not ask for it."""
+        verdict = self.verdict
+        if heard.raw is None or heard.fault is not None:
+            return
+        with suppress(HeadError, FailedError):
+            self.head = self.shared.parts.check_head(heard.raw, self.shared.limits.head)
+            self._judge_head(self.head, None)
+        self._refuse(verdict)
 
     def _is_known(self, known: Known, connect: ConnectFacts) -> bool:
         """Whether the very same was judged before, by the policy that there is now."""

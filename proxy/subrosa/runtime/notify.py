@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 
+PATIENCE = 1.0
+"""Seconds to wait for room where it does not read at once; a sign of life may be lost, these words may not."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceManager:
@@ -25,11 +28,11 @@ class ServiceManager:
 
     def ready(self) -> None:
         """Everything serves."""
-        self._tell("READY=1\nSTATUS=serving")
+        self._tell("READY=1\nSTATUS=serving", PATIENCE)
 
     def stopping(self) -> None:
         """No more is taken, and what is in flight ends."""
-        self._tell("STOPPING=1\nSTATUS=draining")
+        self._tell("STOPPING=1\nSTATUS=draining", PATIENCE)
 
     async def alive(self) -> None:
         """For ever: tell that the event loop turns, where that is waited for."""
@@ -37,13 +40,13 @@ class ServiceManager:
             self._tell("WATCHDOG=1")
             await asyncio.sleep(self.watchdog / 2)
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, seconds: float = 0.0) -> None:
         if not self.address:
             return
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-                sock.setblocking(False)
+                sock.settimeout(seconds)
                 sock.sendto(text.encode(), address)
         except OSError as fault:
             why = (fault.strerror or str(fault)).lower()
