@@ -1,4 +1,4 @@
-"""The pipes through which the kernel moves octets: few, large, and used again.
+"""The pipes in which octets wait for slow sinks, and the count of those that wait elsewhere: few, large, used again.
 
 A pipe holds octets only while its sink takes no more, so a handful serves thousands of tunnels. Users without privilege
 may have 64 MiB in pipes (`fs.pipe-user-pages-soft`); who gets no pipe copies.
@@ -9,6 +9,8 @@ import os
 from contextlib import suppress
 
 SIZE = 1 << 20
+KEPT = 1 << 25
+"""Octets that may be kept in this process for sinks before less is copied at once."""
 _MOST = 32
 
 
@@ -33,6 +35,8 @@ class Pipes:
     """A pool of so many pipes."""
 
     def __init__(self, most: int = _MOST) -> None:
+        self.kept = 0
+        """Octets that copies keep for sinks."""
         self._most = most
         self._free: list[Pipe] = []
         self._taken = 0
