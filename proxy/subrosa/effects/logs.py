@@ -1,5 +1,6 @@
 """Logs on one stream: JSON lines for machines, or short lines for a person at a terminal; configured once."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping, MutableMapping
@@ -86,10 +87,23 @@ def _patient(stream: Stream) -> Stream:
 
 
 def _json(stream: Stream) -> DecisionLog:
+    """Lines that one turn of the event loop brings leave in one call: a call for each costs more than the line."""
+    waiting: list[str] = []
+
+    def flush() -> None:
+        lines = "".join(waiting)
+        waiting.clear()
+        stream.write(lines)
+        stream.flush()
+
     def write(record: Record, line: str) -> None:
         level = "info" if record["verdict"] == "allow" else "warning"
-        stream.write(f'{{"event":"decision","level":"{level}",{line[1:]}\n')
-        stream.flush()
+        waiting.append(f'{{"event":"decision","level":"{level}",{line[1:]}\n')
+        if len(waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(flush)
+            except RuntimeError:  # no loop runs, so there are no turns
+                flush()
 
     return write
 

@@ -1,11 +1,22 @@
 """What is counted of transfers, on a registry that the caller owns; series are bounded by policy and settings."""
 
-from prometheus_client import CollectorRegistry
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from subrosa.effects.families import Instruments
 from subrosa.effects.words import NONE, TUNNEL, Words, verdict_word
 from subrosa.policy.decision import Decision, TransferOutcome
 from subrosa.policy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Where a decision is counted; ``plain`` is an allow, of which there is nothing else to count."""
+
+    transfers: Counter
+    seconds: Histogram
+    plain: bool
 
 
 class Metrics:
@@ -42,13 +53,15 @@ class Metrics:
 
     def decided(self, decision: Decision, seconds: float) -> None:
         """Count one decision."""
+        counted = decision.shared.get(self)
+        if not isinstance(counted, _Counted):
+            counted = decision.shared[self] = self._counted(decision)
+        counted.transfers.inc()
+        counted.seconds.observe(seconds)
+        if counted.plain:
+            return
         verdict = decision.verdict
-        word, stage = verdict_word(verdict), verdict.stage.label
         provider = verdict.provider or NONE
-        self._transfers.child(
-            word, verdict.reason.value, verdict.purpose, provider, decision.source, stage
-        ).inc()
-        self._decision.child(stage).observe(seconds)
         if not verdict.allows:
             rule = verdict.rules[0] if verdict.rules else NONE
             kind = decision.kinds[0] if decision.kinds else NONE
@@ -56,6 +69,15 @@ class Metrics:
         elif verdict.would_block:
             rule = verdict.rules[0] if verdict.rules else NONE
             self._would_block.child(rule, provider, verdict.operation or NONE, decision.source).inc()
+
+    def _counted(self, decision: Decision) -> "_Counted":
+        verdict = decision.verdict
+        word, stage = verdict_word(verdict), verdict.stage.label
+        transfers = self._transfers.child(
+            word, verdict.reason.value, verdict.purpose, verdict.provider or NONE, decision.source, stage
+        )
+        plain = verdict.allows and not verdict.would_block
+        return _Counted(transfers, self._decision.child(stage), plain)
 
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
         """Count what became of a transfer."""

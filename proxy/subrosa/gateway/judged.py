@@ -24,6 +24,9 @@ type Rest = Coroutine[None, None, None]
 """What is left of a step that has to wait."""
 
 
+_UNDECIDED = Verdict(outcome=Outcome.UNDECIDED)
+
+
 class Judged:
     """The half of a transfer that is judged; `Transfer` is the half that holds, tells and ends."""
 
@@ -31,7 +34,7 @@ class Judged:
         self.shared = shared
         self.transport = transport
         self.id = shared.ports.new_id()
-        self.verdict = Verdict(outcome=Outcome.UNDECIDED)
+        self.verdict = _UNDECIDED
         self.admitted = False
         self.head: RequestHead | None = None
         self.decision: Decision | None = None

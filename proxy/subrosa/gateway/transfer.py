@@ -17,7 +17,7 @@ from subrosa.gateway.refusal import Answer
 from subrosa.gateway.refused import Refused
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.spool import Spool, SpoolError
-from subrosa.gateway.uploads import kept, opens
+from subrosa.gateway.uploads import SUCCESS, kept, opens
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Reason, Verdict, refusal
@@ -32,7 +32,7 @@ class Transfer(Judged):
         self.sent = self.received = self.discarded = self.upstream_status = 0
         self.late = False
         self.fault: ProxyError | None = None
-        self._hash = hashlib.sha256()
+        self._hash: hashlib._Hash | None = None
         self._started = shared.clock()
         shared.ports.recorder.inflight(1)
 
@@ -51,8 +51,7 @@ class Transfer(Judged):
         except Exception:  # noqa: BLE001 - whatever a spool raises, the transfer is refused
             self.fail("spool")
             return
-        self._hash.update(octets)
-        self._hashed += len(octets)
+        self._digest(octets)
         self._step(lambda inspection: inspection.data(octets))
 
     def trailers(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
@@ -84,8 +83,7 @@ class Transfer(Judged):
     def discard(self, octets: bytes) -> None:
         """Count octets that were read and go nowhere."""
         self.discarded += len(octets)
-        self._hash.update(octets)
-        self._hashed += len(octets)
+        self._digest(octets)
 
     def check_late(self, lines: Sequence[tuple[bytes, bytes]]) -> Verdict | None:
         """A refusal for trailers that come after the octets went on and may not go on themselves."""
@@ -109,7 +107,12 @@ class Transfer(Judged):
 
     def opens(self, status: int) -> bool:
         """Whether an answer of this status may name an upload of which something must be remembered."""
-        return self.may_pass and opens(self._inspection, status)
+        if not self.may_pass or self.decision is None or status not in SUCCESS:
+            return False
+        shared = self.decision.shared
+        if "opens" not in shared:
+            shared["opens"] = opens(self._inspection)
+        return shared["opens"] is True
 
     async def keep(self, lines: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         """Remember the upload that an answer names, or refuse after all. Never raises but for cancellation."""
@@ -162,7 +165,7 @@ class Transfer(Judged):
             refused=refused,
             rule=rule,
             late=self.late or self.verdict.late,
-            sha256=self._hash.hexdigest() if hashed else "",
+            sha256=self._hash.hexdigest() if hashed and self._hash is not None else "",
             seconds=self.shared.clock() - self._started,
         )
         self.shared.ports.recorder.inflight(-1)
@@ -173,6 +176,12 @@ class Transfer(Judged):
     def finished(self) -> bool:
         """Whether it ended."""
         return self._outcome is not None
+
+    def _digest(self, octets: bytes) -> None:
+        if self._hash is None:
+            self._hash = hashlib.sha256()
+        self._hash.update(octets)
+        self._hashed += len(octets)
 
     def _spool_failed(self, fault: SpoolError) -> None:
         if fault.reason is Reason.LIMIT:

@@ -21,7 +21,7 @@ from subrosa.policy.verdict import Reason, Verdict, refusal
 
 log = logging.getLogger("subrosa.gateway")
 
-_SUCCESS = range(200, 300)
+SUCCESS = range(200, 300)
 
 
 def named(inspection: Inspection, head: RequestHead) -> tuple[SessionKey, ...] | None:
@@ -38,9 +38,9 @@ def named(inspection: Inspection, head: RequestHead) -> tuple[SessionKey, ...] |
         raise FailedError("inspection") from fault
 
 
-def opens(inspection: Inspection | None, status: int) -> bool:
-    """Whether an answer of this status may name an upload of which something must be remembered."""
-    return inspection is not None and status in _SUCCESS and facts_to_keep(inspection.subject) is not None
+def opens(inspection: Inspection | None) -> bool:
+    """Whether a successful answer may name an upload of which something must be remembered."""
+    return inspection is not None and facts_to_keep(inspection.subject) is not None
 
 
 async def kept(

@@ -3,7 +3,7 @@
 Ids and times are the gateway's, redaction is the effects'.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from subrosa.facts.paths import Query
@@ -12,7 +12,7 @@ from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """Who, what, where to, and why; everything but ``verdict`` is a fact.
 
@@ -47,19 +47,15 @@ class Decision:
     shapes: tuple[str, ...]
     tags: tuple[tuple[str, str, str], ...]
     checksums: tuple[tuple[str, str], ...]
-    shared: dict[str, object] = field(default_factory=dict, init=False, compare=False, repr=False)
+    shared: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What those who tell it made of all but the id: shared with the decisions that are equal but for that."""
 
     def again(self, decision_id: str) -> "Decision":
         """The same decision, taken once more."""
         made = object.__new__(Decision)
-        for name in _FIELDS:
-            object.__setattr__(made, name, getattr(self, name))
-        object.__setattr__(made, "id", decision_id)
+        made.__dict__.update(self.__dict__)  # without slots for this: one call instead of thirty
+        made.__dict__["id"] = decision_id
         return made
-
-
-_FIELDS = tuple(each.name for each in fields(Decision))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

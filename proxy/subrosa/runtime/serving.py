@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from subrosa.gateway.ports import EvidenceError, Ports
 from subrosa.policy.policy import Policy
 from subrosa.runtime.configuration import CLOCK, StartError
 from subrosa.runtime.dataplane import egress_of, engine_settings, users_of
+from subrosa.runtime.ids import new_id
 from subrosa.runtime.uploads import Uploads
 from subrosa.settings import Settings
 
@@ -77,7 +77,7 @@ class DataPlane:
             resolve=self._egress.resolve,
             recall=uploads.recall,
             remember=uploads.remember,
-            new_id=lambda: str(uuid.uuid4()),
+            new_id=new_id,
         )
         self._front = Front(replace(self._engine_settings, sockets=sockets), ports, self._egress, CLOCK)
         try:

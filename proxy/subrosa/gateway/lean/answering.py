@@ -14,7 +14,7 @@ from subrosa.gateway.judging import Shared
 from subrosa.gateway.lean.answers import AnswerHead
 from subrosa.gateway.lean.dialing import Dialler
 from subrosa.gateway.lean.pipe import Octets, Pipe
-from subrosa.gateway.lean.said import Said
+from subrosa.gateway.lean.said import Said, asks_for_login
 from subrosa.gateway.lean.upstream import Key, Told, Upstream
 from subrosa.gateway.narrow import known
 from subrosa.gateway.onward import Lines, response_lines
@@ -25,7 +25,6 @@ from subrosa.policy.verdict import Reason, refusal
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _SWITCHING, _UNAUTHORIZED = 101, 401
 _CHUNKED, _CLOSES = (b"Transfer-Encoding", b"chunked"), (b"Connection", b"close")
-_LOGINS = (b"ntlm", b"negotiate")
 
 
 class Phase(Enum):
@@ -320,8 +319,3 @@ def last_chunk(trailers: Lines) -> bytes:
     if not trailers:
         return b"0\r\n\r\n"
     return b"".join([b"0\r\n", *[b"%b: %b\r\n" % line for line in trailers], b"\r\n"])
-
-
-def asks_for_login(lines: Lines, field: bytes) -> bool:
-    """Whether a field is of a scheme that logs in a connection, not a request (RFC 4559)."""
-    return any(name.lower() == field and value[:9].lower().startswith(_LOGINS) for name, value in lines)

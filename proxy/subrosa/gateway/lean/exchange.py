@@ -12,7 +12,7 @@ from subrosa.facts.stage import Stage
 from subrosa.gateway.bodies import ALL, UNTIL_CLOSE, End, FramingError, LengthBody, body_reader
 from subrosa.gateway.judged import Rest
 from subrosa.gateway.judging import Heard
-from subrosa.gateway.lean.answering import Answering, Phase, asks_for_login, last_chunk
+from subrosa.gateway.lean.answering import Answering, Phase, last_chunk
 from subrosa.gateway.lean.pipe import Octets
 from subrosa.gateway.lean.upstream import Key, Upstream
 from subrosa.gateway.messages import FramedBody
@@ -46,13 +46,12 @@ class Exchange(Answering):
 
     def begin(self, fault: HeadError | None = None) -> None:
         """Judge the head."""
-        caller = self.side.caller
-        said = self.said
-        heard = Heard(raw=said.raw, fault=fault, tls=caller.tls, known=said.known)
+        caller, said = self.side.caller, self.said
+        heard = said.heard if fault is None else Heard(fault=fault, tls=caller.tls)
         if said.shows_user and not caller.tunnelled:
             self._then(self.transfer.open(heard, lambda: caller.identify_by(said.lines)), self._act)
         else:
-            self._then(self.transfer.open_now(heard, caller.connect_facts()), self._act)
+            self._then(self.transfer.open_now(heard, said.sent_by(caller)), self._act)
 
     def _then(self, rest: Rest | None, step: Callable[[], None]) -> None:
         if rest is None:
@@ -190,6 +189,11 @@ class Exchange(Answering):
             self._dial(key, authority, fresh=False)
 
     def _destination(self) -> tuple[Key, Authority]:
+        if self.said.place is None:
+            self.said.place = self._place()
+        return self.said.place
+
+    def _place(self) -> tuple[Key, Authority]:
         head, reverse = known(self.transfer.head), self.side.caller.listener.target
         authority = head.authority if reverse is None else reverse[1]
         host = authority.host
@@ -222,7 +226,7 @@ class Exchange(Answering):
         head, said = known(self.transfer.head), self.said
         self._in_chunks = head.has_body and head.length is None
         self._prefix = said.onward or self._onward()
-        if b"authorization" in head.fields.index and asks_for_login(said.lines, b"authorization"):
+        if said.logs_in:
             upstream.pinned = True
         self.upstream, self.most = upstream, ALL
         upstream.ask(self, to_head=self.said.to_head)
