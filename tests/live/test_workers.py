@@ -150,7 +150,7 @@ def test_a_worker_that_comes_while_the_rules_are_broken_judges_by_the_policy_in_
 def test_deaths_add_no_series_and_take_back_no_count(crowd: Crowd) -> None:
     gateway = crowd.gateway
     found: list[int] = []
-    for number in range(3):
+    for number in range(2):
         workers, count = crowd.whole(), gateway.metric("subrosa_transfers_total")
         upload = crowd.upload(f"/gone/{number}")
         assert gateway.metric("subrosa_inflight_transfers") == 1
