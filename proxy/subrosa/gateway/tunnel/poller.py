@@ -35,7 +35,7 @@ class Poller:
 
     def remove(self, sock: socket.socket) -> None:
         """Tell no more of it; before it is closed."""
-        if self._tells.pop(sock.fileno(), None) is not None:
+        if self._tells.pop(sock.fileno(), None) is not None and not self._epoll.closed:
             self._epoll.unregister(sock.fileno())
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from subrosa.gateway.tunnel.half import BUFFER, Half, SinkError, SourceError
+from subrosa.gateway.tunnel.half import BUFFER, Half, SinkError
 from subrosa.gateway.tunnel.pipes import Pipes
 from subrosa.gateway.tunnel.poller import CLOSING, READ, WRITE, Poller
 
@@ -61,7 +61,7 @@ class Splicing:
 class SplicedRelay:
     """Driven by the poller: no task runs while octets flow."""
 
-    __slots__ = ("_again", "_client", "_done", "_down", "_loop", "_shared", "_up", "_upstream")
+    __slots__ = ("_again", "_client", "_done", "_down", "_loop", "_over", "_shared", "_up", "_upstream")
 
     def __init__(self, shared: Splicing, client: socket.socket, upstream: socket.socket) -> None:
         self._shared = shared
@@ -71,6 +71,7 @@ class SplicedRelay:
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[str] = self._loop.create_future()
         self._again: set[Half] = set()
+        self._over = False
 
     @property
     def sent(self) -> int:
@@ -90,11 +91,9 @@ class SplicedRelay:
             poller.add(self._upstream, self._teller(self._down, self._up))
             return await self._done
         finally:
-            for sock in (self._client, self._upstream):
-                poller.remove(sock)
+            self._end("")
             self._up.close()
             self._down.close()
-            self._end("")
 
     def cut(self) -> None:
         """Break it off."""
@@ -107,32 +106,47 @@ class SplicedRelay:
             if mask & CLOSING:
                 reads.closing = True
             if writes.waits and mask & WRITE:
-                self._pump(writes)
-            if mask & READ:
-                self._pump(reads)
+                self._go_on(writes)
+            if mask & READ and not self._over:
+                try:
+                    more = reads.pump()
+                except OSError as fault:
+                    self._broken(reads, fault)
+                else:
+                    if more or reads.ended:
+                        self._after(reads, more=more)
 
         return tell
 
-    def _pump(self, half: Half) -> None:
-        if self._done.done():
+    def _go_on(self, half: Half) -> None:
+        self._again.discard(half)
+        if self._over:
             return
         try:
             more = half.pump()
-        except SourceError:
-            self._end(CLIENT if half is self._up else UPSTREAM)
-        except SinkError:
-            self._end(UPSTREAM if half is self._up else CLIENT)
+        except OSError as fault:
+            self._broken(half, fault)
         else:
-            if more and half not in self._again:
-                self._again.add(half)
-                self._loop.call_soon(self._go_on, half)
-            elif half.ended and self._up.ended and self._down.ended:
-                self._end("")
+            self._after(half, more=more)
 
-    def _go_on(self, half: Half) -> None:
-        self._again.discard(half)
-        self._pump(half)
+    def _after(self, half: Half, *, more: bool) -> None:
+        """Go on later where there may be more; end where neither direction has any."""
+        if more and half not in self._again:
+            self._again.add(half)
+            self._loop.call_soon(self._go_on, half)
+        elif self._up.ended and self._down.ended:
+            self._end("")
+
+    def _broken(self, half: Half, fault: OSError) -> None:
+        ends = (CLIENT, UPSTREAM) if half is self._up else (UPSTREAM, CLIENT)
+        self._end(ends[isinstance(fault, SinkError)])
 
     def _end(self, broken: str) -> None:
+        """Tell of nothing any more."""
+        if self._over:
+            return
+        self._over = True
+        for sock in (self._client, self._upstream):
+            self._shared.poller.remove(sock)
         if not self._done.done():
             self._done.set_result(broken)
