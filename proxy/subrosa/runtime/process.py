@@ -17,7 +17,6 @@ from subrosa.runtime.control import Control
 from subrosa.runtime.notify import ServiceManager
 from subrosa.runtime.serving import DataPlane
 from subrosa.runtime.stopping import Stop
-from subrosa.runtime.workers.supervisor import Supervisor
 from subrosa.settings import Settings
 
 
@@ -28,9 +27,13 @@ def run_gateway(settings: Settings, announce: Callable[[Bound], None]) -> None:
         StartError: what keeps the gateway from starting; nothing listens then.
     """
     with asyncio.Runner() as runner:
-        kind = Gateway if settings.workers == 1 else Supervisor
-        gateway = kind(settings, service_manager())
-        runner.run(gateway.run(announce))
+        if settings.workers == 1:
+            runner.run(Gateway(settings, service_manager()).run(announce))
+            return
+        # Here, for it takes a tenth of a second that one process has no use for.
+        from subrosa.runtime.workers.supervisor import Supervisor
+
+        runner.run(Supervisor(settings, service_manager()).run(announce))
 
 
 class Gateway:

@@ -77,6 +77,7 @@ class Worker:
         self.settings = Settings.model_validate_json(start.settings)
         self._policy: Policy | None = None
         self._built: dict[int, Policy] = {}
+        self._forgotten: set[int] = set()
         self._lockdown = Lockdown.of(self.settings.state_dir)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")
         self._recorder: Recorder | None = None
@@ -124,10 +125,12 @@ class Worker:
     def _do(self, message: Message) -> None:
         match message:
             case Switch():
-                self._switch(self._built.pop(message.number))
+                self._switch(self._built[message.number])
+                self._built.clear()  # an older one that nobody asked for again goes, too
                 self._channel.send(Switched(number=message.number))
             case Forget():
-                self._built.pop(message.number, None)
+                if self._built.pop(message.number, None) is None:
+                    self._forgotten.add(message.number)
             case Lock():
                 self._lockdown.on = message.on
                 if message.on and self._plane is not None:
@@ -151,7 +154,10 @@ class Worker:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the supervisor must hear of it
             self._channel.send(Failed(number=asked.number, fault=f"{type(fault).__name__}: {fault}"))
         else:
-            self._built[asked.number] = policy
+            if asked.number in self._forgotten:
+                self._forgotten.discard(asked.number)
+            else:
+                self._built[asked.number] = policy
             self._channel.send(Loaded(number=asked.number, digest=policy.digest))
 
     def _build(self, asked: Load) -> Policy:
