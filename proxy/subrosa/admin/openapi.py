@@ -34,9 +34,14 @@ def _operation(identifier: str, summary: str, responses: Mapping[str, Json], **m
     common = {"421": _problem("bound to loopback, and asked under another host's name")}
     if more.get("security") != []:
         common["401"] = _problem("the token is missing or wrong")
+    wrong = "the head is no HTTP, or too long"
+    if "parameters" in more:
+        wrong += "; or a parameter is not known, is given twice, or cannot be"
+    if "requestBody" in more:
+        wrong += "; or the body is not what is wanted"
+    common["400"] = _problem(wrong)
     if "requestBody" in more:
         common |= {
-            "400": _problem("the body is not what is wanted"),
             "408": _problem("the body did not come in time"),
             "413": _problem("the body is too long"),
             "415": _problem("the body is not JSON"),
@@ -49,7 +54,6 @@ def _operation(identifier: str, summary: str, responses: Mapping[str, Json], **m
     }
 
 
-_WRONG = _problem("a parameter that is not known, is given twice, or cannot be")
 _SITE = _problem("another site's page asks")
 _OPEN: list[Json] = []
 _FILTERS = [
@@ -101,7 +105,6 @@ _PATHS: Mapping[str, Mapping[str, Json]] = {
             "the latest decisions, newest first; of the last thousand",
             {
                 "200": _object("the decisions", "Decisions"),
-                "400": _WRONG,
                 "404": _problem("the decision of `before` is not kept any more"),
             },
             parameters=_PAGE,
@@ -113,7 +116,6 @@ _PATHS: Mapping[str, Mapping[str, Json]] = {
             "decisions as they come, as server-sent events",
             {
                 "200": _text("events `decision` and `outcome`", "text/event-stream"),
-                "400": _WRONG,
                 "429": _problem("too many streams are open"),
             },
             parameters=[
@@ -126,7 +128,7 @@ _PATHS: Mapping[str, Mapping[str, Json]] = {
         "get": _operation(
             "catalogue",
             "operations of the catalogue",
-            {"200": _object("the operations", "Operations"), "400": _WRONG},
+            {"200": _object("the operations", "Operations")},
             parameters=[_parameter("q", "only those in which this word appears")],
         )
     },

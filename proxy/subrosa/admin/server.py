@@ -3,12 +3,14 @@
 import asyncio
 import math
 from contextlib import suppress
+from http import HTTPStatus
 from typing import override
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from subrosa.admin.access import Access, is_loopback
+from subrosa.admin.answers import decorate, problem
 from subrosa.admin.app import Admin, make_app, make_metrics_app
 
 MOST_CONNECTIONS = 256
@@ -26,9 +28,7 @@ class AdminServer:
 
     def __init__(self, app: web.Application) -> None:
         app.middlewares.insert(0, self._middleware())
-        self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=IDLE_SECONDS, lingering_time=LINGER, shutdown_timeout=2
-        )
+        self._runner = web.AppRunner(app, shutdown_timeout=2)
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._closes: dict[web.RequestHandler, float] = {}
@@ -73,7 +73,13 @@ class AdminServer:
         server = self._runner.server
         if server is None or len(server.connections) >= MOST_CONNECTIONS:
             return _Refused()
-        return server()
+        return _Connection(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER,
+        )
 
     def _middleware(self) -> Middleware:
         """Notes which connections have a request in progress."""
@@ -99,6 +105,31 @@ class AdminServer:
             for one, at in self._closes.items():
                 if now > at and one.transport is not None:
                     one.transport.abort()
+
+
+class _Connection(web.RequestHandler):
+    """One connection; what goes wrong before or around the app is told as everything else is."""
+
+    __slots__ = ()
+
+    @override
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if (
+            status < HTTPStatus.INTERNAL_SERVER_ERROR
+        ):  # no fault of ours, and what was sent is no matter for the log
+            answer = problem(status, "this is no HTTP that can be read, or it is too long")
+        else:
+            super().handle_error(request, status, exc, message)
+            answer = problem(status, "this is a defect of the gateway: its log has more")
+        decorate(answer)
+        answer.force_close()
+        return answer
 
 
 class _Refused(asyncio.Protocol):

@@ -1,6 +1,7 @@
 """The admin port's patience: with those who say nothing, say it slowly, do not read, or are too many."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -133,8 +134,25 @@ async def test_one_connection_too_many_is_closed_and_takes_no_place(monkeypatch:
         pytest.param(b"\x16\x03\x01" + GET, 400, id="no HTTP"),
     ],
 )
-async def test_a_head_that_is_too_much_is_refused(octets: bytes, status: int) -> None:
+async def test_a_head_that_is_too_much_is_refused_and_not_logged(
+    octets: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with listening() as port:
         peer = await connect(port)
         assert (await answered(peer, octets)).split()[1] == str(status).encode()
+        told = json.loads(await peer[0].read())
+        assert told["detail"] == "this is no HTTP that can be read, or it is too long"
         peer[1].close()
+    assert not caplog.records
+
+
+async def test_a_defect_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    runtime = Runtime()
+    runtime.health = lambda: 1 // 0  # type: ignore[method-assign,assignment,return-value]
+    async with listening(runtime) as port:
+        peer = await connect(port)
+        assert b"500" in await answered(peer, GET.replace(b"healthz", b"readyz"))
+        told = json.loads(await peer[0].read())
+        assert told["detail"] == "this is a defect of the gateway: its log has more"
+        peer[1].close()
+    assert "ZeroDivisionError" in caplog.text
