@@ -10,12 +10,13 @@ from subrosa.loading.coverage import coverage
 from subrosa.loading.draft import Draft
 from subrosa.loading.faults import Fault, instead
 from subrosa.loading.files import File
-from subrosa.loading.forms import RuleForm
+from subrosa.loading.forms import OperationForm, RuleForm
 from subrosa.loading.inputs import PolicyInputs
 from subrosa.loading.policy import build
 from subrosa.loading.reach import check_reach
 from subrosa.loading.shapes import Spot
 from subrosa.loading.statements import asked_facts
+from subrosa.policy.purposes import Strength
 from subrosa.policy.verdict import Outcome
 
 _SOURCE = re.compile(r"https?://\S.*|pkg \S+==\S+: \S.*|repo [\w.-]+/[\w.-]+(?:@[0-9a-f]{7,40})?:? \S.*")
@@ -44,15 +45,23 @@ def check(inputs: PolicyInputs) -> tuple[Fault, ...]:
 
 def _destinations(draft: Draft) -> Iterator[Fault]:
     for one in draft.shelf.destinations:
-        if not one.file.builtin:
-            continue
-        yield from _review(one.form.spot, one.form.reviewed, draft.inputs)
+        if one.file.builtin:  # an API of the user's own may have no page to name
+            yield from _review(one.form.spot, one.form.reviewed, draft.inputs)
+            for operation in one.form.operations:
+                yield from _documented(operation, draft.inputs)
         for operation in one.form.operations:
-            yield from _source(operation.spot, operation.source)
-            if not operation.breaks:
-                yield operation.spot.fault("`breaks` is missing: who could be hurt by a wrong block?")
-            if operation.reviewed:
-                yield from _stale(operation.spot.child("reviewed"), operation.reviewed, draft.inputs)
+            if operation.unless is not None and operation.strength is Strength.SIGNAL:
+                yield operation.spot.child("unless").fault(
+                    "a `signal` never blocks alone, and `unless` would have it: write `likely` or `definite`"
+                )
+
+
+def _documented(operation: OperationForm, inputs: PolicyInputs) -> Iterator[Fault]:
+    yield from _source(operation.spot, operation.source)
+    if not operation.breaks:
+        yield operation.spot.fault("`breaks` is missing: who could be hurt by a wrong block?")
+    if operation.reviewed:
+        yield from _stale(operation.spot.child("reviewed"), operation.reviewed, inputs)
 
 
 def _rules(draft: Draft) -> Iterator[Fault]:

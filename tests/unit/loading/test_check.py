@@ -418,6 +418,17 @@ def test_a_user_s_provider_needs_tests_but_no_source(tmp_path: Path) -> None:
     assert not [line for line in found if "source" in line or "reviewed" in line]
 
 
+def test_a_signal_that_an_opt_out_would_make_block_alone_is_a_fault(tmp_path: Path) -> None:
+    operation = (
+        "{id: corp.a, purpose: model-improvement, strength: signal, request: {method: PUT, path: /a}, "
+        "unless: {assert: corp.opt-out}}"
+    )
+    text = f"provider: corp\nhosts: [a.example]\noperations: [{operation}]\n"
+    user = written(tmp_path / "user", destinations__corp=text)
+
+    assert [line for line in told(GOOD, user) if "unless: a `signal` never blocks alone" in line]
+
+
 def test_what_expired_is_a_warning(tmp_path: Path) -> None:
     rule = (
         "rules:\n  - {id: corp.a, verdict: allow, when: {host: a.example}, owner: Ada, expires: 2026-01-01}\n"
