@@ -16,7 +16,7 @@ from bench.load import destination
 from bench.measure import Outcome
 from bench.place import RESULTS, ROOT, prepare
 from bench.rounds import Measured, Pace, measure, narrowed, say
-from bench.soak import soak
+from bench.soak import LOADS, soak
 from bench.subjects import SUBJECTS
 from bench.works import WORKS, Work
 
@@ -44,12 +44,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=None, help="of a timed round: 1.2, 0.7 with --quick")
     parser.add_argument("--quick", action="store_true", help="the main rows only, in less than four minutes")
     parser.add_argument(
-        "--soak", type=float, default=0, metavar="SECONDS", help="nothing but a soak of Subrosa"
+        "--soak",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help=f"nothing but a soak of Subrosa; of its work --only {', '.join(LOADS)}",
     )
     parser.add_argument("--checkout", type=Path, default=ROOT, help="measure the Subrosa of this directory")
     parser.add_argument("--profile", action="store_true", help="with profiles of Subrosa beside the report")
     parser.add_argument("--write", action="store_true", help="put the report into BENCHMARKS.md")
     told = parser.parse_args(arguments)
+    names = list(LOADS) if told.soak else names
     if unknown := set(told.only) - set(names):
         parser.error(f"`{min(unknown)}` is no work: write one of {', '.join(names)}")
     every = [subject.name for subject in SUBJECTS]
@@ -100,7 +105,7 @@ def run(told: argparse.Namespace) -> tuple[dict[str, str], list[Measured], list[
                 names = [s.name for s in SUBJECTS if s.name in ("subrosa-lean", "subrosa-engine")]
                 wanted = [name for name in names if name.startswith(tuple(told.subjects or ["subrosa"]))]
                 for name in wanted:
-                    checks += soak(name, told.soak, place, to)
+                    checks += soak(name, told.soak, told.only, place, to)
                 return facts, works, checks
             chosen = choose(told)
             for one in chosen.works:

@@ -26,6 +26,13 @@ def _processor() -> str:
     return platform.machine()
 
 
+def _load(averages: tuple[float, float, float]) -> str:
+    """Who else was at work; ratios bear it, figures do not."""
+    busy = averages[0] > 0.5
+    told = " ".join(f"{value:.2f}" for value in averages)
+    return f"{told}: the machine was busy, take ratios as rough and figures not at all" if busy else told
+
+
 def describe(place: Place) -> dict[str, str]:
     """Facts for the head of a report."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -36,7 +43,7 @@ def describe(place: Place) -> dict[str, str]:
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB",
         "kernel": platform.release(),
-        "load at start": " ".join(f"{value:.2f}" for value in os.getloadavg()),
+        "load at start": _load(os.getloadavg()),
         "python": platform.python_version(),
         "subrosa": commit if len(commit) < 20 else "no repository",
         **dict(zip(names, versions, strict=False)),

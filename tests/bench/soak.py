@@ -17,13 +17,13 @@ from bench.works import FORM, GET, MB, POST, REFUSED, UPLOAD, Cell
 
 EVERY = 10.0
 LOADS = {
-    "small POST": replace(POST, connections=12),
-    "new connections": replace(GET, connections=2, fresh=True),
+    "posts": replace(POST, connections=12),
+    "connections": replace(GET, connections=2, fresh=True),
     "uploads": replace(UPLOAD, connections=2),
-    "held forms": replace(FORM, size=2 * MB, connections=2, requests=0, warm=1),
+    "forms": replace(FORM, size=2 * MB, connections=2, requests=0, warm=1),
     "refusals": replace(REFUSED, connections=2),
     "tunnels": replace(UPLOAD, connections=2, host=TUNNELLED),
-    "HTTP/2": replace(POST, connections=2, protocol="h2"),
+    "http2": replace(POST, connections=2, protocol="h2"),
 }
 ALLOWANCE = {"MiB": (1.10, 16.0), "descriptors": (1.05, 16.0), "threads": (1.0, 8.0), "tasks": (1.10, 32.0)}
 """What may be added after the first minute before it counts as growth: a share, and so many."""
@@ -73,16 +73,16 @@ def grown(samples: Sequence[Sample], key: str, settled: float) -> tuple[float, f
     return first, last, last > max(first * share, first + more)
 
 
-def soak(name: str, seconds: float, place: Place, to: Destination) -> list[Outcome]:
-    """Load one subject with everything for so long; samples each ten seconds."""
+def soak(name: str, seconds: float, kinds: Sequence[str], place: Place, to: Destination) -> list[Outcome]:
+    """Load one subject for so long, with some kinds of work or with all; samples each ten seconds."""
     with contextlib.ExitStack() as stack:
         up, absent = stack.enter_context(standing([Cell(name, name, FORM)], place, to))
         if name in absent:
             return [Outcome(f"soak: {name}", "no error", absent[name], None)]
         on = up[name]
         clients: dict[str, Client] = {}
-        for title, load in LOADS.items():
-            made = client(load, on, place, to, seconds)
+        for title in kinds or LOADS:
+            made = client(LOADS[title], on, place, to, seconds)
             stack.callback(made.close)
             assert isinstance(made, Client)
             clients[title] = made
