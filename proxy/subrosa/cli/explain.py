@@ -133,6 +133,8 @@ def lines(told: Explanation) -> list[str]:
         f"verdict    {verdict.outcome.value} ({verdict.reason.value}) at stage {verdict.stage.label}",
         f"source     {told.source}, holds {'customer content' if told.holds_content else 'nothing of note'}",
     ]
+    if told.unread:
+        found.append(f"unread     a tunnel to it passes, and nothing of it is read ({told.unread})")
     if verdict.detail:
         found.append(f"because    {verdict.detail}")
     if verdict.remedy:

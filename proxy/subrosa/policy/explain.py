@@ -45,6 +45,8 @@ class Explanation:
     rules: tuple[RuleTold, ...]
     body: str
     detail: str
+    unread: str
+    """Why nothing of this is asked of a tunnel to the destination, or empty."""
 
 
 def explain(inspection: Inspection) -> Explanation:
@@ -77,7 +79,17 @@ def explain(inspection: Inspection) -> Explanation:
         rules=tuple(_rules(inspection)),
         body=subject.body.form.value if subject.body.form is not None else "not read",
         detail=subject.body.detail,
+        unread=_unread(inspection),
     )
+
+
+def _unread(inspection: Inspection) -> str:
+    head = inspection.subject.head
+    declared = inspection.policy.tunnel(head.authority.host) if head is not None else None
+    if declared is None:
+        return ""
+    stated = f"stated by {declared.owner} until {declared.expires}: {declared.why}"
+    return f"`inspect: never` on {declared.host.text}, {stated}"
 
 
 def _rules(inspection: Inspection) -> Iterator[RuleTold]:

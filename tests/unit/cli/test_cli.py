@@ -79,6 +79,17 @@ def test_a_multipart_is_explained_with_its_file(tmp_path: Path) -> None:
     assert "verdict    block" in result.stdout
 
 
+def test_a_destination_that_is_left_unread_is_told_beside_the_rules(tmp_path: Path) -> None:
+    stated = {"owner": "finance", "why": "a pinned certificate", "expires": "2099-12-31"}
+    (tmp_path / "s.yaml").write_text(
+        json.dumps({"destinations": [{"host": "bank.example", "inspect": "never", **stated}]})
+    )
+    result = subrosa("explain", "GET https://bank.example/", "--config", str(tmp_path / "s.yaml"))
+    assert result.exit_code == 0, result.stderr
+    assert "unread     a tunnel to it passes, and nothing of it is read" in result.stdout
+    assert "stated by finance until 2099-12-31: a pinned certificate" in result.stdout.replace("\n", " ")
+
+
 def test_a_captured_request_is_explained_from_its_file(tmp_path: Path) -> None:
     captured = (ROOT / "tests" / "samples" / "http" / "sagemaker_create_training_job.http").read_text()
     host = "Host: api.sagemaker.eu-central-1.amazonaws.com"
