@@ -3,7 +3,7 @@
 from typing import override
 
 from mitmproxy.connection import Connection
-from mitmproxy.proxy import commands, layer
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._base import HttpEvent
@@ -12,6 +12,7 @@ from mitmproxy.proxy.layers.http._events import (
     RequestData,
     RequestEndOfMessage,
     RequestProtocolError,
+    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -76,7 +77,9 @@ class AnsweringStream(HttpStream):
 
     def client_left(self) -> bool:
         """Whether the client went away while a hook ran."""
-        return any(isinstance(event, RequestProtocolError) for event in self._paused_event_queue)
+        return any(
+            isinstance(event, RequestProtocolError) and not broke(event) for event in self._paused_event_queue
+        )
 
     # --- upstream ------------------------------------------------------------------------------------------
 
@@ -127,6 +130,8 @@ class AnsweringStream(HttpStream):
     def refuse(self) -> Commands:
         """Tell the client, and read what it still sends so that it can hear it."""
         answer = self.held.answer()
+        if not self.h2:
+            self._swallow()
         response = outgoing.refusal(answer, to_h2=self.h2, close=not self.whole)
         self.answered = True
         self.server_state = self.state_over
@@ -139,6 +144,21 @@ class AnsweringStream(HttpStream):
             yield from self.finish()
         else:
             yield from self.end_early(close=True)
+
+    def _swallow(self) -> None:
+        """Read over what is here already: where that is all, the connection may live on.
+
+        Not behind a head with a fault, for where its body ends is not certain.
+        """
+        waiting = self._paused_event_queue
+        while not self.whole and self.held.head is not None and waiting:
+            if isinstance(waiting[0], RequestData):
+                self.held.discard(waiting[0].data)
+            elif isinstance(waiting[0], RequestEndOfMessage):
+                self.whole = True
+            elif not isinstance(waiting[0], RequestTrailers) and not broke(waiting[0]):
+                return
+            waiting.popleft()
 
     def refuse_or_break(self) -> Commands:
         """Tell the client where no answer began, else break the answer off."""
@@ -186,3 +206,8 @@ class AnsweringStream(HttpStream):
         self.over = True
         self.client_state = self.server_state = self.state_over
         self.session.end(self.held, self.aborted)
+
+
+def broke(event: events.Event) -> bool:
+    """Whether an event tells that a body is not framed as its head says."""
+    return isinstance(event, RequestProtocolError) and event.code is ErrorCode.REQUEST_VALIDATION_FAILED

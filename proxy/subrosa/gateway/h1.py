@@ -99,8 +99,8 @@ class ClientSide(Http1Server):
 
     @override
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
-        reader = known(self.reader)
         while self.state == self.read_body:
+            reader = known(self.reader)
             try:
                 if isinstance(event, events.ConnectionClosed):
                     piece: bytes | End | None = reader.close()
@@ -108,7 +108,7 @@ class ClientSide(Http1Server):
                     piece = reader.take(self.data)
             except FramingError as fault:
                 yield from self._broken(fault, gone=isinstance(event, events.ConnectionClosed))
-                return
+                continue
             if piece is None:
                 return
             if isinstance(piece, End):
@@ -124,10 +124,12 @@ class ClientSide(Http1Server):
         yield from self.mark_done(request=True)
 
     def _broken(self, fault: FramingError, *, gone: bool) -> layer.CommandGenerator[None]:
+        """Where a body ends that is not framed as its head says is not certain: all that follows is read over."""
+        self.reader = body_reader(UNTIL_CLOSE)
+        code = ErrorCode.REQUEST_VALIDATION_FAILED
         if gone:
             yield commands.CloseConnection(self.conn)
-        code = ErrorCode.CLIENT_DISCONNECTED if gone else ErrorCode.REQUEST_VALIDATION_FAILED
-        self.state = self.done
+            code, self.state = ErrorCode.CLIENT_DISCONNECTED, self.done
         yield ReceiveHttp(RequestProtocolError(self.stream_id, fault.detail, code))
 
     @override

@@ -3,7 +3,6 @@
 A subclass of mitmproxy's, which crashes on trailers, takes a 103 for the answer, and serves an HTTP/2 client once.
 """
 
-import re
 from typing import override
 
 from mitmproxy import http
@@ -26,12 +25,9 @@ from mitmproxy.proxy.layers.http._http1 import Http1Client
 
 from subrosa.gateway.bodies import BodyReader, End, FramingError, body_reader
 from subrosa.gateway.h1 import is_chunked
+from subrosa.gateway.lean.answers import AnswerError, AnswerHead, Answers
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
-
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_SWITCHING = 101
-_FINAL = 200
 
 
 class UpstreamSide(Http1Client):
@@ -43,6 +39,7 @@ class UpstreamSide(Http1Client):
         self.data = bytearray()
         self.reader: BodyReader | None = None
         self.trailers: http.Headers | None = None
+        self._answers = Answers(session.shared.limits.response_head)
 
     @property
     def idle(self) -> bool:
@@ -77,35 +74,19 @@ class UpstreamSide(Http1Client):
             yield from self._gone(event)
             return
         try:
-            response = self._take_head()
-            if response is None:
-                return
-            size = http1.expected_http_body_size(self.request, response)
-        except ValueError as fault:
+            head = self._answers.take(self.data, to_head=self.request.data.method == b"HEAD")
+        except AnswerError as fault:
             yield from self._failed(f"the answer cannot be read: {fault}")
             return
+        if head is None:
+            return
+        response = _response(head)
         self.response = response
-        yield ReceiveHttp(ResponseHeaders(self.stream_id, response, size == 0))
-        self.reader = body_reader(size)
+        yield ReceiveHttp(ResponseHeaders(self.stream_id, response, head.size == 0))
+        self.reader = body_reader(head.size)
         if self.state == self.read_headers:
             self.state = self.read_body
             yield from self.read_body(events.DataReceived(self.conn, b""))
-
-    def _take_head(self) -> http.Response | None:
-        """The next final head; interim ones are read over (RFC 9110 15.2)."""
-        while True:
-            end = _HEAD_END.search(self.data)
-            if end is None:
-                if len(self.data) > self.session.shared.limits.response_head:
-                    raise ValueError("its head is too large")
-                return None
-            lines = [line.removesuffix(b"\r") for line in bytes(self.data[: end.start()]).split(b"\n")]
-            del self.data[: end.end()]
-            if any(b"\r" in line or b"\0" in line for line in lines):
-                raise ValueError("it holds a control character")
-            response = http1.read_response_head(lines)
-            if response.status_code == _SWITCHING or response.status_code >= _FINAL:
-                return response
 
     @override
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -169,3 +150,16 @@ class UpstreamSide(Http1Client):
             yield commands.CloseConnection(self.conn)
         else:
             yield from super().send(event)
+
+
+def _response(head: AnswerHead) -> http.Response:
+    return http.Response(
+        http_version=head.version,
+        status_code=head.status,
+        reason=head.reason,
+        headers=http.Headers(head.lines),
+        content=None,
+        trailers=None,
+        timestamp_start=0.0,
+        timestamp_end=None,
+    )

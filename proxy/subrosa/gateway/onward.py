@@ -4,12 +4,15 @@ End-to-end field lines go on as they came; what speaks to one hop only is the ga
 """
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from subrosa.facts.head import strip_hop_by_hop
 from subrosa.facts.records import RequestHead
 
 type Lines = tuple[tuple[bytes, bytes], ...]
 
+PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+"""What stands behind the status of the gateway's own answers."""
 BODILESS = frozenset({"GET", "HEAD"})
 """Methods that carry no body here; on HTTP/2 the first octet of one is refused."""
 _NO_CONTENT = frozenset({101, 204, 304})

@@ -4,10 +4,10 @@ End-to-end field lines go on as they came; what speaks to one hop only is the ga
 """
 
 from mitmproxy import http
-from mitmproxy.net.http import status_codes
 
 from subrosa.facts.records import RequestHead
 from subrosa.gateway.onward import (
+    PHRASES,
     Incoming,
     Lines,
     named_authority,
@@ -81,7 +81,7 @@ def _response(status: int, lines: Lines, reason: bytes, *, to_h2: bool) -> http.
     return http.Response(
         http_version=b"HTTP/2.0" if to_h2 else b"HTTP/1.1",
         status_code=status,
-        reason=reason or status_codes.RESPONSES.get(status, "").encode(),
+        reason=reason or PHRASES.get(status, b""),
         headers=http.Headers(lines),
         content=None,
         trailers=None,

@@ -30,6 +30,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpReque
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.stage import Stage
 from subrosa.gateway import outgoing
+from subrosa.gateway.answering import broke
 from subrosa.gateway.messages import FramedBody
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.onward import BODILESS
@@ -163,7 +164,7 @@ class HeldStream(OpeningStream):
                 return
             yield from self._sent_up(self.up.send(octets) if octets else ())
         elif isinstance(event, RequestTrailers):
-            self.trailers = event.trailers
+            self.trailers, self.whole = event.trailers, True
             fault = self.held.check_late(event.trailers.fields)
             if fault is not None:
                 yield from self._refuse_late(fault)
@@ -288,8 +289,10 @@ class HeldStream(OpeningStream):
             yield from self._sent_up(self.up.drained())
 
     def _client_gone(self, event: RequestProtocolError) -> Commands:
+        if broke(event) and self.client_state == self.state_discard:
+            return  # what is read over has no framing
         yield from self.abort_upstream(event.code)
-        if event.code is not ErrorCode.REQUEST_VALIDATION_FAILED:
+        if not broke(event):
             self.aborted = self.aborted or "client"
             yield from self.leave()
             return

@@ -40,18 +40,16 @@ class Transfer(Judged):
 
     def hold(self, octets: bytes) -> None:
         """Take octets of the body while nothing is decided."""
+        self._digest(octets)
         try:
             if self.spool is None:
                 self.spool = self.shared.parts.spool(self.shared.budget, self.shared.spool_dir)
                 self.spool.stop_hashing()
             self.spool.append(octets)
-        except SpoolError as fault:
+        except Exception as fault:  # noqa: BLE001 - whatever a spool raises, the transfer is refused
+            self.discarded = self._hashed  # a spool that failed has thrown away what it held
             self._spool_failed(fault)
             return
-        except Exception:  # noqa: BLE001 - whatever a spool raises, the transfer is refused
-            self.fail("spool")
-            return
-        self._digest(octets)
         self._step(lambda inspection: inspection.data(octets))
 
     def trailers(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
@@ -183,8 +181,8 @@ class Transfer(Judged):
         self._hash.update(octets)
         self._hashed += len(octets)
 
-    def _spool_failed(self, fault: SpoolError) -> None:
-        if fault.reason is Reason.LIMIT:
+    def _spool_failed(self, fault: Exception) -> None:
+        if isinstance(fault, SpoolError) and fault.reason is Reason.LIMIT:
             self._refuse(refusal(Reason.LIMIT, "guard.limit", Stage.BODY, fault.detail))
         else:
             self.fail("spool")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from enum import Enum
-from http import HTTPStatus
 from typing import Protocol
 
 from subrosa.content.answers import MOST_ANSWER
@@ -17,12 +16,11 @@ from subrosa.gateway.lean.pipe import Octets, Pipe
 from subrosa.gateway.lean.said import Said, asks_for_login
 from subrosa.gateway.lean.upstream import Key, Told, Upstream
 from subrosa.gateway.narrow import known
-from subrosa.gateway.onward import Lines, response_lines
+from subrosa.gateway.onward import PHRASES, Lines, response_lines
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.transfer import Transfer
 from subrosa.policy.verdict import Reason, refusal
 
-_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 _SWITCHING, _UNAUTHORIZED = 101, 401
 _CHUNKED, _CLOSES = (b"Transfer-Encoding", b"chunked"), (b"Connection", b"close")
 
@@ -305,7 +303,7 @@ def _told(head: AnswerHead, *, old: bool, to_head: bool) -> Told:
 
 def head_octets(status: int, reason: bytes, lines: Lines) -> bytes:
     """The head of an answer."""
-    first = b"HTTP/1.1 %d %b\r\n" % (status, reason or _PHRASES.get(status, b""))
+    first = b"HTTP/1.1 %d %b\r\n" % (status, reason or PHRASES.get(status, b""))
     return b"".join([first, *[b"%b: %b\r\n" % line for line in lines], b"\r\n"])
 
 

@@ -148,6 +148,8 @@ class Exchange(Answering):
         """The body is not framed as its head says."""
         self.reader = body_reader(UNTIL_CLOSE)
         self.keep = False
+        if self.phase is Phase.DISCARDING:
+            return  # what is read over has no framing
         self.drop_upstream()
         verdict = head_refusal(HeadError(HeadFault.FRAMING, fault.detail), Stage.BODY)
         if self.transfer.verdict.decided:

@@ -1,0 +1,312 @@
+"""Two gateways that differ in their lane only, in front of one strict sink: the same octets go to both.
+
+What became of them is told without what differs by nature (ids, times, ports), so that it can be compared whole. Nobody
+waits for a time: what a turn of the event loop brings is over once a few turns in a row brought nothing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, override
+
+import h11
+
+from live.doubles import ListRecorder
+from live.harness import LANES, LIMITS, Setup, gateway
+from subrosa.facts.hosts import Authority
+from subrosa.gateway.bodies import End, FramingError, body_reader
+from subrosa.gateway.ports import TransferOutcome
+from subrosa.policy.decision import Decision
+
+_ASCII = bytes(range(128)) + b"?" * 128
+"""What octets beyond ASCII in a target mean is the destination's matter."""
+TURNS = 25
+"""Turns of the loop in which nothing moves, after which nothing will."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as the sink read it, framing undone; ``whole`` where its end came."""
+
+    head: bytes
+    body: bytes
+    trailers: tuple[tuple[bytes, bytes], ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of some octets in one lane. ``broken`` is what the sink could not read."""
+
+    arrived: tuple[Request, ...]
+    broken: tuple[str, ...]
+    heard: bytes
+    closed: bool
+    decisions: tuple[dict[str, Any], ...]
+    outcomes: tuple[dict[str, Any], ...]
+    causes: tuple[tuple[str, int], ...]
+
+
+@dataclass(slots=True)
+class Moved:
+    """Counts whatever happened."""
+
+    times: int = 0
+
+    async def settled(self, turns: int = TURNS) -> None:
+        """Wait until nothing happens any more."""
+        quiet = 0
+        while quiet < turns:
+            before = self.times
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self.times == before else 0
+
+
+class Ear(asyncio.Protocol):
+    """A client that keeps what it hears."""
+
+    def __init__(self, moved: Moved) -> None:
+        self._moved = moved
+        self.octets = bytearray()
+        self.closed = False
+        self.transport: asyncio.Transport | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._moved.times += 1
+        self.octets += data
+
+    @override
+    def eof_received(self) -> bool:
+        self._moved.times += 1
+        self.closed = True
+        return True
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._moved.times += 1
+        self.closed = True
+
+
+class Sink(asyncio.Protocol):
+    """Reads requests as strictly as h11 does, and calls each fine."""
+
+    def __init__(self, ground: "Ground") -> None:
+        self._ground = ground
+        self._number = 0
+        self._method = b""
+        self._conn = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._ground.moved.times += 1
+        self._number = next(self._ground.numbers)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._ground.moved.times += 1
+        self._ground.streams.setdefault(self._number, bytearray()).extend(data)
+        try:
+            self._conn.receive_data(data.translate(_ASCII))
+            self._answer()
+        except h11.RemoteProtocolError as fault:
+            self._ground.broken.append(str(fault))
+            self._transport.close()
+
+    def _answer(self) -> None:
+        while (event := self._conn.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            if isinstance(event, h11.Request):
+                self._method = event.method
+                if self._ground.reply.early:
+                    self._say(self._ground.reply)
+            elif isinstance(event, h11.EndOfMessage):
+                if not self._ground.reply.early:
+                    self._say(self._ground.reply)
+                rest, _ = self._conn.trailing_data
+                self._conn = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+                if rest:
+                    self._conn.receive_data(rest)
+            elif isinstance(event, h11.ConnectionClosed):
+                return
+
+    def _say(self, reply: "Reply") -> None:
+        self._transport.write(reply.to_head if self._method == b"HEAD" else reply.octets)
+        if reply.closes:
+            self._transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the sink answers: once the request is whole or, ``early``, at its head."""
+
+    octets: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    to_head: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+    closes: bool = False
+    early: bool = False
+
+
+FINE = Reply()
+
+
+class Watcher(ListRecorder):
+    """A recorder that says when it is told something."""
+
+    moved: Moved
+
+    @override
+    def _note(self) -> None:
+        self.moved.times += 1
+        ListRecorder._note(self)
+
+
+class Anywhere:
+    """An egress guard that knows every name, here."""
+
+    async def vet(self, authority: Authority) -> Sequence[str]:  # noqa: ARG002 - the protocol's
+        return ("127.0.0.1",)
+
+
+@dataclass(slots=True)
+class Ground:
+    """Both gateways, and the sink at ``port``."""
+
+    port: int = 0
+    gateways: dict[str, Setup] = field(default_factory=dict)
+    streams: dict[int, bytearray] = field(default_factory=dict)
+    """What the sink got over each connection since the last question; lean keeps connections for other clients."""
+    numbers: "count[int]" = field(default_factory=count)
+    broken: list[str] = field(default_factory=list)
+    reply: Reply = FINE
+    moved: Moved = field(default_factory=Moved)
+    ids: dict[str, "count[int]"] = field(default_factory=dict)
+
+    async def say(
+        self,
+        lane: str,
+        pieces: Sequence[bytes],
+        *,
+        half_close: bool = False,
+        turns: int = TURNS,
+    ) -> Became:
+        """Say octets to one lane, in these pieces."""
+        setup = self.gateways[lane]
+        recorder = setup.recorder
+        self.streams.clear()
+        self.broken.clear()
+        self.ids[lane] = count(1)
+        recorder.decisions.clear()
+        recorder.outcomes.clear()
+        recorder.causes.clear()
+        loop = asyncio.get_running_loop()
+        transport, ear = await loop.create_connection(lambda: Ear(self.moved), "127.0.0.1", setup.port)
+        for piece in pieces:
+            transport.write(piece)
+            await self.moved.settled(turns)
+        if half_close:
+            transport.write_eof()
+            await self.moved.settled(turns)
+        heard, closed = bytes(ear.octets), ear.closed
+        transport.abort()
+        await recorder.at_rest()
+        await self.moved.settled(turns)
+        return Became(
+            arrived=tuple(request for stream in self.streams.values() for request in requests(bytes(stream))),
+            broken=tuple(self.broken),
+            heard=heard,
+            closed=closed,
+            decisions=tuple(map(_told, recorder.decisions)),
+            outcomes=tuple(map(_outcome, recorder.outcomes)),
+            causes=tuple(sorted(recorder.causes.items())),
+        )
+
+
+@contextlib.asynccontextmanager
+async def twins(directory: Path, **more: Any) -> AsyncIterator[Ground]:
+    """Both gateways over the same settings."""
+    ground = Ground()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Sink(ground), "127.0.0.1", 0)
+    ground.port = server.sockets[0].getsockname()[1]
+    async with contextlib.AsyncExitStack() as stack:
+        for lane, lanes in LANES.items():
+            work = directory / lane
+            work.mkdir()
+            ground.ids[lane] = count(1)
+            recorder = Watcher()
+            recorder.moved = ground.moved
+            given = {"egress": Anywhere(), "limits": LIMITS, **more}
+            ground.gateways[lane] = await stack.enter_async_context(
+                gateway(
+                    work,
+                    recorder=recorder,
+                    lanes=lanes,
+                    new_id=lambda lane=lane: f"d-{next(ground.ids[lane])}",
+                    **given,
+                )
+            )
+        yield ground
+    server.close()
+
+
+# --- reading what came -----------------------------------------------------------------------------------------
+
+
+def requests(octets: bytes) -> list[Request]:
+    """The requests in what one connection of the sink got; their heads as they stood, but for the framing in them."""
+    data, found = bytearray(octets), []
+    while data:
+        at = data.find(b"\r\n\r\n")
+        if at < 0:
+            found.append(Request(bytes(data), b"", (), whole=False))
+            break
+        head = bytes(data[:at])
+        del data[: at + 4]
+        body, trailers, whole = _body(data, _size(_lines(head)))
+        found.append(Request(head, body, trailers, whole))
+        if not whole:
+            break
+    return found
+
+
+def _lines(head: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    split = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return tuple((name, value.strip(b" \t")) for name, _, value in split)
+
+
+def _size(lines: tuple[tuple[bytes, bytes], ...]) -> int | None:
+    named = {name.lower(): value for name, value in lines}
+    if named.get(b"transfer-encoding", b"").lower() == b"chunked":
+        return None
+    length = named.get(b"content-length", b"")
+    return int(length) if length.isdigit() else 0
+
+
+def _body(data: bytearray, size: int | None) -> tuple[bytes, tuple[tuple[bytes, bytes], ...], bool]:
+    reader, body = body_reader(size), bytearray()
+    try:
+        while (piece := reader.take(data)) is not None:
+            if isinstance(piece, End):
+                return bytes(body), piece.trailers, True
+            body += piece
+    except FramingError as fault:
+        return bytes(body), ((b"fault", fault.detail.encode()),), False
+    return bytes(body), (), False
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    told = {name: getattr(decision, name) for name in decision.__dataclass_fields__ if name != "shared"}
+    return told | {"listener": decision.listener.rpartition(":")[0]}
+
+
+def _outcome(outcome: TransferOutcome) -> dict[str, Any]:
+    return asdict(outcome) | {"seconds": 0.0}
