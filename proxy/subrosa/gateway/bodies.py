@@ -59,6 +59,13 @@ class LengthBody:
         self.left -= len(data)
         return data or None
 
+    def passes(self, octets: bytes) -> bool:
+        """Whether octets that just came are all of this body, which need no buffer then."""
+        if len(octets) > self.left:
+            return False
+        self.left -= len(octets)
+        return True
+
     def close(self) -> End:
         """The peer closed; raises FramingError where octets are missing."""
         if self.left:

@@ -5,12 +5,11 @@ import asyncio
 from mitmproxy.connection import Server
 
 from subrosa.facts.hosts import Authority, Host
+from subrosa.gateway.inflow import Streams, dialled
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.vetting import DialError, DialFailed, vetted
-
-type Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def dial(session: Session, server: Server) -> Streams:
@@ -28,7 +27,7 @@ async def dial(session: Session, server: Server) -> Streams:
         async with asyncio.timeout(limit):
             for address in addresses:
                 try:
-                    return await asyncio.open_connection(address, authority.port)
+                    return await dialled(address, authority.port)
                 except OSError as fault:
                     refused = isinstance(fault, ConnectionRefusedError)
                     told = ProxyError.REFUSED if refused else ProxyError.UNAVAILABLE

@@ -27,17 +27,17 @@ from subrosa.gateway.arrival import Arrival
 from subrosa.gateway.connections import Connections
 from subrosa.gateway.guard import StrictManager
 from subrosa.gateway.handler import GatewayHandler
+from subrosa.gateway.inflow import Streams, of_socket
 from subrosa.gateway.judging import Shared
+from subrosa.gateway.layers import Entry
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.listener import EXPLICIT, SOCKS5, TRANSPARENT, ClientCert, Listener
 from subrosa.gateway.session import Session
 from subrosa.gateway.socks import VerifiedSocks5
 from subrosa.gateway.tls import GatewayTls
-from subrosa.gateway.trims import FrozenOptions, drop_type_checks
+from subrosa.gateway.trims import FrozenOptions, drop_type_checks, know_connections_by_identity
 
 __all__ = ["ClientCert", "Engine", "EngineSettings", "Limits", "Listener"]
-
-type Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _PORTS = {"http": 80, "https": 443}
 _MODES = {EXPLICIT: "regular", SOCKS5: "socks5", TRANSPARENT: "transparent"}
@@ -83,6 +83,7 @@ class Engine:
     async def start(self) -> None:
         """Make what serving needs."""
         drop_type_checks()
+        know_connections_by_identity()
         logging.getLogger("mitmproxy").setLevel(logging.ERROR)  # what matters of it comes through the handler
         master = Master(Options(), asyncio.get_running_loop(), with_termlog=False)
         master._legacy_log_events.uninstall()  # noqa: SLF001 - it runs all addons for each line that anything logs
@@ -123,7 +124,7 @@ class Engine:
 
         Unread, or after its CONNECT was answered; with ``caller.tls`` set the socket carries what was inside that TLS.
         """
-        streams = await _streams(arrival.socket)
+        streams = await of_socket(arrival.socket)
         try:
             await self._handle(arrival, streams)
         finally:
@@ -146,7 +147,9 @@ class Engine:
             via=self._via,
         )
         handler.session = session
-        if arrival.socket.family == socket.AF_UNIX:  # from another lane, over a pair of sockets without addresses
+        if (
+            arrival.socket.family == socket.AF_UNIX
+        ):  # from another lane, over a pair of sockets without addresses
             handler.client.peername = handler.client.sockname = (str(caller.client.address), 0)
         handler.layer = _top_layer(handler.layer.context, session)
         self._handlers[handler.client.id] = handler
@@ -157,14 +160,6 @@ class Engine:
             del self._handlers[handler.client.id]
 
 
-async def _streams(sock: socket.socket) -> Streams:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock)
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
-
-
 def _top_layer(context: Context, session: Session) -> layer.Layer:
     kind = session.listener.kind
     known = session.target or session.original
@@ -172,14 +167,12 @@ def _top_layer(context: Context, session: Session) -> layer.Layer:
         host = known.host
         context.server.address = (str(host.address) if host.address is not None else host.name, known.port)
     if session.tunnelled or session.tls is not None:
-        return modes.HttpProxy(
-            context
-        )  # which only asks what comes next, and is a layer around TLS, as that wants
+        return Entry(context)
     if kind == SOCKS5:
         return VerifiedSocks5(context, session)
     if kind == TRANSPARENT:
         return modes.TransparentProxy(context)
-    return modes.HttpProxy(context) if kind == EXPLICIT else modes.ReverseProxy(context)
+    return Entry(context) if kind == EXPLICIT else modes.ReverseProxy(context)
 
 
 @cache

@@ -9,7 +9,7 @@ from mitmproxy.addonmanager import AddonManager, traverse
 from mitmproxy.master import Master
 from mitmproxy.proxy import events
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layer import CommandGenerator, Layer
+from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer
 
 from subrosa.gateway.spool import SpoolError
 
@@ -87,3 +87,13 @@ class Guard:
             self._dead = True
             log.exception("a layer failed")
             self.abort("spool" if isinstance(fault, SpoolError) else "engine")
+        else:
+            self.inner = _inside(self.inner)
+
+
+def _inside(around: Layer) -> Layer:
+    """What stands inside a layer that only chose it, once it is chosen: nobody has to ask the way each time."""
+    chooser = around if isinstance(around, NextLayer) else getattr(around, "chooser", None)
+    if isinstance(chooser, NextLayer) and chooser.layer is not None and not chooser.events:
+        return chooser.layer
+    return around

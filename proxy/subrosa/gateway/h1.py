@@ -6,6 +6,7 @@ A subclass of mitmproxy's, which parses heads leniently and crashes on trailers.
 from typing import override
 
 from mitmproxy import http
+from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
@@ -15,6 +16,7 @@ from mitmproxy.proxy.layers.http._events import (
     RequestEndOfMessage,
     RequestProtocolError,
     RequestTrailers,
+    ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseTrailers,
@@ -22,7 +24,7 @@ from mitmproxy.proxy.layers.http._events import (
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from subrosa.facts.head import HeadError
-from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, body_reader
+from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, LengthBody, body_reader
 from subrosa.gateway.heads import framing, raw_head, split_head, take_head
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
@@ -48,9 +50,16 @@ class ClientSide(Http1Server):
             yield from self.send(event)
             return
         if isinstance(event, events.DataReceived) and self.state != self.passthrough:
-            self.data += event.data
+            if not self.data and self.state == self.read_body and self._passes(event.data):
+                yield ReceiveHttp(RequestData(known(self.stream_id), event.data))
+                event = events.DataReceived(self.conn, b"")
+            else:
+                self.data += event.data
         yield from self.state(event)
         self.session.gate(self.conn, "pipeline", shut=len(self.data) > self.session.shared.limits.pipelined)
+
+    def _passes(self, octets: bytes) -> bool:
+        return isinstance(self.reader, LengthBody) and bool(octets) and self.reader.passes(octets)
 
     @override
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
@@ -134,7 +143,16 @@ class ClientSide(Http1Server):
 
     @override
     def mark_done(self, *, request: bool = False, response: bool = False) -> layer.CommandGenerator[None]:
-        yield from super().mark_done(request=request, response=response)
+        if request and not self.response_done:
+            self.request_done, self.state = True, self.wait
+            return
+        if not (self.request_done or request) or not plain(self.request, self.response):
+            yield from super().mark_done(request=request, response=response)
+        else:  # the next request may come
+            self.request = self.response = None
+            self.request_done = self.response_done = False
+            self.stream_id += 2
+            self.state = self.read_headers
         if self.state == self.read_headers and self.data:
             yield from self.read_headers(events.DataReceived(self.conn, b""))
 
@@ -148,31 +166,65 @@ class ClientSide(Http1Server):
 
     @override
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
-        if isinstance(event, ResponseTrailers):
-            self.trailers = event.trailers
-        elif isinstance(event, ResponseEndOfMessage) and self.trailers is not None:
-            chunked = self.response is not None and is_chunked(self.response.headers)
-            if chunked:
-                yield commands.SendData(self.conn, b"0\r\n" + bytes(self.trailers) + b"\r\n")
-            self.trailers = None
-            yield from self.mark_done(response=True)
-        else:
-            if isinstance(event, ResponseHeaders) and self.session.leaving:
+        if isinstance(event, ResponseData) and self.response is not None:
+            if event.data:
+                yield commands.SendData(self.conn, chunk(event.data) if self.chunked else event.data)
+        elif isinstance(event, ResponseHeaders):
+            if self.session.leaving:
                 _last(event.response)
+            self.response, self.chunked = event.response, is_chunked(event.response.headers)
+            yield commands.SendData(self.conn, http1.assemble_response_head(event.response))  # type: ignore[no-untyped-call]
+        elif isinstance(event, ResponseEndOfMessage):
+            if self.chunked and known(self.request).data.method.upper() != b"HEAD":
+                lines = bytes(self.trailers) if self.trailers is not None else b""
+                yield commands.SendData(self.conn, b"0\r\n" + lines + b"\r\n")
+            self.trailers, self.chunked = None, False
+            yield from self.mark_done(response=True)
+        elif isinstance(event, ResponseTrailers):
+            self.trailers = event.trailers
+        else:
             yield from super().send(event)
 
     trailers: http.Headers | None = None
+    chunked = False
+    """Whether the response goes on in chunks."""
 
 
 def _last(response: http.Response) -> None:
     """Tell that no further request is taken after this answer (RFC 9112 9.6)."""
-    if response.status_code >= 200 and "connection" not in response.headers:  # noqa: PLR2004 - a final answer
+    if response.status_code >= _FINAL and "connection" not in response.headers:
         response.headers["Connection"] = "close"
 
 
 def is_chunked(headers: http.Headers) -> bool:
     """Whether a message goes on in chunks."""
-    return bool(headers.get("transfer-encoding", "").lower() == "chunked")
+    return any(
+        name.lower() == b"transfer-encoding" and value.lower() == b"chunked" for name, value in headers.fields
+    )
+
+
+def chunk(data: bytes) -> bytes:
+    """RFC 9112 7.1."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def plain(request: http.Request | None, response: http.Response | None) -> bool:
+    """Whether a connection is sure to go on after this: HTTP/1.1, framed, and not a word of the connection itself."""
+    if request is None or response is None or response.data.status_code < _FINAL:
+        return False
+    told = {name.lower() for name, _ in response.data.headers.fields}
+    framed = is_chunked(response.data.headers) if b"transfer-encoding" in told else b"content-length" in told
+    return (
+        framed
+        and request.data.http_version == response.data.http_version == b"HTTP/1.1"
+        and request.data.method.upper() != b"CONNECT"
+        and not told & _OF_CONNECTIONS
+        and not any(name.lower() in _OF_CONNECTIONS for name, _ in request.data.headers.fields)
+    )
+
+
+_FINAL = 200
+_OF_CONNECTIONS = {b"connection", b"proxy-connection", b"upgrade"}
 
 
 def _request(method: bytes, target: bytes, version: str, lines: list[tuple[bytes, bytes]]) -> http.Request:

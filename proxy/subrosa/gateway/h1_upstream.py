@@ -12,10 +12,12 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
+    RequestData,
     RequestEndOfMessage,
     RequestHeaders,
     RequestProtocolError,
     RequestTrailers,
+    ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
@@ -23,8 +25,8 @@ from mitmproxy.proxy.layers.http._events import (
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 
-from subrosa.gateway.bodies import BodyReader, End, FramingError, body_reader
-from subrosa.gateway.h1 import is_chunked
+from subrosa.gateway.bodies import BodyReader, End, FramingError, LengthBody, body_reader
+from subrosa.gateway.h1 import chunk, is_chunked, plain
 from subrosa.gateway.lean.answers import AnswerError, AnswerHead, Answers
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
@@ -40,6 +42,7 @@ class UpstreamSide(Http1Client):
         self.reader: BodyReader | None = None
         self.trailers: http.Headers | None = None
         self._answers = Answers(session.shared.limits.response_head)
+        self.chunked = False
 
     @property
     def idle(self) -> bool:
@@ -65,8 +68,15 @@ class UpstreamSide(Http1Client):
             yield from self.send(event)
             return
         if isinstance(event, events.DataReceived) and self.state != self.passthrough:
-            self.data += event.data
+            if not self.data and self.state == self.read_body and self._passes(event.data):
+                yield ReceiveHttp(ResponseData(known(self.stream_id), event.data))
+                event = events.DataReceived(self.conn, b"")
+            else:
+                self.data += event.data
         yield from self.state(event)
+
+    def _passes(self, octets: bytes) -> bool:
+        return isinstance(self.reader, LengthBody) and bool(octets) and self.reader.passes(octets)
 
     @override
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
@@ -135,21 +145,39 @@ class UpstreamSide(Http1Client):
 
     @override
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
-        if isinstance(event, RequestTrailers):
-            self.trailers = event.trailers
-        elif isinstance(event, RequestEndOfMessage) and self.trailers is not None:
-            if is_chunked(known(self.request).headers):
-                yield commands.SendData(self.conn, b"0\r\n" + bytes(self.trailers) + b"\r\n")
-            self.trailers = None
-            yield from self.mark_done(request=True)
+        if isinstance(event, RequestData):
+            if event.data:
+                yield commands.SendData(self.conn, chunk(event.data) if self.chunked else event.data)
         elif isinstance(event, RequestHeaders) and self.stream_id is None:
             self.stream_id, self.request = event.stream_id, event.request
+            self.chunked = is_chunked(event.request.headers)
             yield commands.SendData(self.conn, http1.assemble_request_head(event.request))  # type: ignore[no-untyped-call]
+        elif isinstance(event, RequestEndOfMessage):
+            if self.chunked:
+                lines = bytes(self.trailers) if self.trailers is not None else b""
+                yield commands.SendData(self.conn, b"0\r\n" + lines + b"\r\n")
+            self.trailers, self.chunked = None, False
+            yield from self.mark_done(request=True)
+        elif isinstance(event, RequestTrailers):
+            self.trailers = event.trailers
         elif isinstance(event, RequestProtocolError):
             self.state = self.done
             yield commands.CloseConnection(self.conn)
         else:
             yield from super().send(event)
+
+    @override
+    def mark_done(self, *, request: bool = False, response: bool = False) -> layer.CommandGenerator[None]:
+        self.request_done = self.request_done or request
+        self.response_done = self.response_done or response
+        if not (self.request_done and self.response_done):
+            return
+        if self.data or not plain(self.request, self.response):
+            yield from super().mark_done()
+            return
+        self.request = self.response = self.stream_id = None
+        self.request_done = self.response_done = False
+        self.state = self.read_headers
 
 
 def _response(head: AnswerHead) -> http.Response:

@@ -27,6 +27,7 @@ from subrosa.gateway.session import Session
 from subrosa.gateway.signals import Leaving
 from subrosa.gateway.streams import HeldStream
 from subrosa.gateway.tlslayers import TowardsServer
+from subrosa.gateway.trims import fork
 
 type Upstream = h1_upstream.UpstreamSide | h2.UpstreamSide
 
@@ -73,6 +74,8 @@ class HeldLayer(HttpLayer):
                 if command.blocking or isinstance(command, commands.RequestWakeup):
                     self.command_sources[command] = child  # which hears what comes of it
                 yield from self._asked(child, command)
+        if type(child) is HeldStream and child.child_layer is None:
+            child.gate()
 
     def _received(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         """Something of one stream came from a peer; what comes for one that is over has nobody who wants it."""
@@ -96,7 +99,7 @@ class HeldLayer(HttpLayer):
 
     @override
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
-        stream = HeldStream(self.context.fork(), stream_id, self.session)
+        stream = HeldStream(fork(self.context), stream_id, self.session)
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())
 
@@ -156,6 +159,18 @@ class HeldLayer(HttpLayer):
                 (None, command.err) if command.err else (command.connection, None)
             )
             yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, reply))
+
+
+class Entry(layer.Layer):
+    """Stands around what a connection turns out to speak, and has nothing to do once that is known."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.chooser = layer.NextLayer(context)
+
+    @override
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        yield from self.chooser.handle_event(event)
 
 
 class UpstreamLayer(layer.Layer):

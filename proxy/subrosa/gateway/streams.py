@@ -56,12 +56,6 @@ class HeldStream(OpeningStream):
         """Set where each message of the body is judged by itself."""
 
     @override
-    def handle_event(self, event: events.Event) -> Commands:
-        yield from super().handle_event(event)
-        if self.child_layer is None:
-            self.gate()
-
-    @override
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.Start):
             self.client_state = self.state_wait_for_request_headers

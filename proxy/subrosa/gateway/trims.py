@@ -3,7 +3,9 @@
 from collections.abc import KeysView
 
 from mitmproxy import http
+from mitmproxy.connection import Connection
 from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
 
 
 class FrozenOptions:
@@ -19,6 +21,20 @@ class FrozenOptions:
 def _names(options: Options) -> KeysView[str]:
     names: KeysView[str] = options.keys()  # type: ignore[no-untyped-call]
     return names
+
+
+def fork(context: Context) -> Context:
+    """A context for what stands inside; mitmproxy's own makes a named connection with each, to throw it away."""
+    made = object.__new__(Context)
+    made.__dict__.update(context.__dict__)
+    made.layers = context.layers.copy()
+    return made
+
+
+def know_connections_by_identity() -> None:
+    """Compare connections by what they are; by name, as files of flows need it, costs a call or two each time."""
+    Connection.__eq__ = object.__eq__  # type: ignore[method-assign]
+    Connection.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
 def drop_type_checks() -> None:
