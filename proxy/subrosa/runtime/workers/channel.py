@@ -31,10 +31,7 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Send a message; does nothing where the other end is gone, which `receive` tells."""
-        self.send_encoded(encode(message))
-
-    def send_encoded(self, octets: bytes) -> None:
-        """Send a message that is encoded already."""
+        octets = encode(message)
         if not self._writer.is_closing():
             self._writer.writelines((len(octets).to_bytes(4), octets))
 

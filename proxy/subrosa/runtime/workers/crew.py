@@ -113,7 +113,7 @@ class Crew:
         member.started, member.silent = True, 0
         match message:
             case Records():
-                self._told.records(message.records)
+                self._told.records(message)
             case Alive():
                 member.evidence_fault = message.evidence
             case Loaded():

@@ -6,7 +6,7 @@ from typing import Final
 
 from subrosa.effects.records import Record
 from subrosa.runtime.workers.channel import MOST_OCTETS, Channel
-from subrosa.runtime.workers.messages import records_of
+from subrosa.runtime.workers.messages import Records
 
 LINGER: Final = 0.05
 """Seconds that records may stand here, so that many share one message."""
@@ -42,7 +42,7 @@ class Forwarder:
             lines.append(line)
             octets += len(line)
             if octets > _LONGEST or not self._waiting:
-                self._channel.send_encoded(records_of(lines))
+                self._channel.send(Records.of(lines))
                 lines, octets = [], 0
 
     def _due(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from subrosa.runtime.workers.messages import Load, Message
+from subrosa.runtime.workers.messages import Load, Message, Records
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -47,7 +47,7 @@ class Told:
     it; ``replaced`` of each slot that another worker serves now; ``unable`` of faults that keep a worker from serving.
     """
 
-    records: Callable[[tuple[dict[str, object], ...]], None]
+    records: Callable[[Records], None]
     vacated: Callable[[int], None]
     replaced: Callable[[int], None]
     unable: Callable[[tuple[str, ...]], None]

@@ -3,6 +3,8 @@
 They are of one version: a supervisor starts its workers from its own code.
 """
 
+import json
+import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -161,13 +163,27 @@ class Unable:
     kind: Literal["unable"] = "unable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Records:
-    """Decisions and outcomes, for those who follow them."""
+    """Decisions and outcomes, for those who follow them; so many come that they are read only when one is wanted."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    records: tuple[dict[str, object], ...]
+    count: int
+    octets: bytes
     kind: Literal["records"] = "records"
+
+    @classmethod
+    def of(cls, lines: list[str]) -> "Records":
+        """A message of records that are encoded already."""
+        head = f'{{"kind":"records","count":{len(lines)},"records":['
+        return cls(len(lines), f"{head}{','.join(lines)}]}}".encode("ascii"))
+
+    def read(self) -> list[dict[str, object]]:
+        """The records; none of a message that is not well formed."""
+        try:
+            found = json.loads(self.octets)["records"]
+        except ValueError:
+            return []
+        return [one for one in found if isinstance(one, dict) and {"record", "id"} <= one.keys()]
 
 
 type Message = (
@@ -175,7 +191,12 @@ type Message = (
     | Unable | Records
 )  # fmt: skip
 
-_ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
+type _Checked = (
+    Start | Load | Switch | Forget | Serve | Lock | Flush | Drain | Loaded | Failed | Switched | Serving | Done | Alive
+    | Unable
+)  # fmt: skip
+_ADAPTER: TypeAdapter[_Checked] = TypeAdapter(Annotated[_Checked, Field(discriminator="kind")])
+_RECORDS = re.compile(rb'\{"kind":"records","count":([1-9][0-9]{0,5}),"records":\[')
 
 
 class MessageError(ValueError):
@@ -184,12 +205,7 @@ class MessageError(ValueError):
 
 def encode(message: Message) -> bytes:
     """A message as JSON."""
-    return _ADAPTER.dump_json(message)
-
-
-def records_of(lines: list[str]) -> bytes:
-    """A `Records` message from records that are encoded already."""
-    return f'{{"kind":"records","records":[{",".join(lines)}]}}'.encode("ascii")
+    return message.octets if isinstance(message, Records) else _ADAPTER.dump_json(message)
 
 
 def decode(octets: bytes) -> Message:
@@ -198,6 +214,8 @@ def decode(octets: bytes) -> Message:
     Raises:
         MessageError: for anything else.
     """
+    if records := _RECORDS.match(octets):
+        return Records(int(records[1]), octets)
     try:
         return _ADAPTER.validate_json(octets)
     except ValidationError as fault:

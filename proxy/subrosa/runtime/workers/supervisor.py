@@ -31,7 +31,7 @@ from subrosa.runtime.serving import told_taken
 from subrosa.runtime.stopping import Stop
 from subrosa.runtime.workers.crew import Crew
 from subrosa.runtime.workers.members import Target, Told
-from subrosa.runtime.workers.messages import Load, Start
+from subrosa.runtime.workers.messages import Load, Records, Start
 from subrosa.runtime.workers.staff import TICK, Staff
 from subrosa.settings import Settings
 
@@ -153,10 +153,8 @@ class Supervisor:
             records=self._take, vacated=self._vacated, replaced=self._replaced, unable=self._cannot_serve
         )
 
-    def _take(self, records: Sequence[dict[str, object]]) -> None:
-        for record in records:
-            if "id" in record and "record" in record:
-                self.control.feed.take(record)
+    def _take(self, records: Records) -> None:
+        self.control.feed.take_later(records.count, records.read)
 
     def _vacated(self, slot: int) -> None:
         try:

@@ -76,12 +76,12 @@ class Bench:
     """A crew, its doubles, and what it told."""
 
     def __init__(self, size: int = 2, *, locked: bool = False) -> None:
-        self.records: list[dict[str, object]] = []
+        self.records: list[Records] = []
         self.vacated: list[int] = []
         self.replaced: list[int] = []
         self.faults: list[str] = []
         told = Told(
-            records=self.records.extend,
+            records=self.records.append,
             vacated=self.vacated.append,
             replaced=self.replaced.append,
             unable=self.faults.extend,
@@ -391,10 +391,10 @@ async def test_what_evidence_fails_with_is_told_of_those_who_serve() -> None:
 async def test_records_and_faults_are_passed_on() -> None:
     bench = Bench()
     (one,) = await bench.serving(1)
-    one.says(Records(records=({"id": "1"}, {"id": "2"})))
+    one.says(Records.of(['{"id":"1"}', '{"id":"2"}']))
     one.says(Unable(faults=("no room",)))
 
-    assert [record["id"] for record in bench.records] == ["1", "2"]
+    assert [records.count for records in bench.records] == [2]
     assert bench.faults == ["no room"]
 
 

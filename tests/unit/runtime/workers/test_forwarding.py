@@ -26,7 +26,7 @@ async def ids(there: Channel, wanted: int) -> list[str]:
     while len(found) < wanted:
         message = await there.receive()
         assert isinstance(message, Records)
-        found += [str(record["id"]) for record in message.records]
+        found += [str(record["id"]) for record in message.read()]
     return found
 
 
@@ -37,7 +37,7 @@ async def test_records_arrive_soon_in_order_and_many_in_one_message() -> None:
     message = await there.receive()
 
     assert isinstance(message, Records)
-    assert [record["id"] for record in message.records] == [str(number) for number in range(100)]
+    assert [record["id"] for record in message.read()] == [str(number) for number in range(100)]
     await asyncio.gather(here.close(), there.close())
 
 

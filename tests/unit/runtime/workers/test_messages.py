@@ -25,7 +25,6 @@ from subrosa.runtime.workers.messages import (
     Unable,
     decode,
     encode,
-    records_of,
 )
 
 EVERY: tuple[Message, ...] = (
@@ -44,7 +43,6 @@ EVERY: tuple[Message, ...] = (
     Flush(number=4),
     Alive(evidence="disk full"),
     Unable(faults=("no", "never")),
-    Records(records=({"record": "decision", "id": "1", "rules": ["a"]},)),
 )
 
 
@@ -90,7 +88,38 @@ def test_no_octets_make_it_raise_anything_else(octets: bytes) -> None:
         return
 
 
-def test_records_that_are_encoded_already_are_joined() -> None:
-    lines = [json.dumps({"record": "decision", "id": f"{at}", "path": '/"\\'}) for at in range(3)]
+def test_records_that_are_encoded_already_are_read_when_they_are_wanted() -> None:
+    records = [{"record": "decision", "id": f"{at}", "path": '/"\\'} for at in range(3)]
+    message = Records.of([json.dumps(record) for record in records])
 
-    assert decode(records_of(lines)) == Records(records=tuple(json.loads(line) for line in lines))
+    assert decode(encode(message)) == message
+    assert message.count == 3
+    assert message.read() == records
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b'{"kind":"records","count":0,"records":[]}', id="no records"),
+        pytest.param(b'{"kind":"records","records":[]}', id="records that are not counted"),
+        pytest.param(b'{"records":[],"count":1,"kind":"records"}', id="another order"),
+    ],
+)
+def test_records_have_one_form(octets: bytes) -> None:
+    with pytest.raises(MessageError):
+        decode(octets)
+
+
+@pytest.mark.parametrize(
+    ("rest", "found"),
+    [
+        pytest.param(b"", [], id="cut off"),
+        pytest.param(
+            b'{"id":"1"},2,{"id":"2","record":"outcome"}]}', [{"id": "2", "record": "outcome"}], id="mixed"
+        ),
+    ],
+)
+def test_what_is_no_record_is_left_out(rest: bytes, found: list[object]) -> None:
+    message = decode(b'{"kind":"records","count":3,"records":[' + rest)
+    assert isinstance(message, Records)
+    assert message.read() == found
