@@ -18,6 +18,7 @@ from live.doubles import ListRecorder
 from live.harness import LANES, LIMITS, Setup, gateway
 from subrosa.facts.hosts import Authority
 from subrosa.gateway.bodies import End, FramingError, body_reader
+from subrosa.gateway.egress import EgressDenied
 from subrosa.gateway.ports import TransferOutcome
 from subrosa.policy.decision import Decision
 
@@ -29,12 +30,11 @@ TURNS = 25
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the sink read it, framing undone; ``whole`` where its end came."""
+    """One request as the sink read it, framing undone."""
 
     head: bytes
     body: bytes
     trailers: tuple[tuple[bytes, bytes], ...]
-    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +169,15 @@ class Watcher(ListRecorder):
         ListRecorder._note(self)
 
 
-class Anywhere:
-    """An egress guard that knows every name, here."""
+class OnlySink:
+    """An egress guard that knows every name, here, at the sink's port only: what else listens here is none of it."""
 
-    async def vet(self, authority: Authority) -> Sequence[str]:  # noqa: ARG002 - the protocol's
+    def __init__(self, ground: "Ground") -> None:
+        self._ground = ground
+
+    async def vet(self, authority: Authority) -> Sequence[str]:
+        if authority.port != self._ground.port:
+            raise EgressDenied("no-answer", f"{authority.host} has no address")
         return ("127.0.0.1",)
 
 
@@ -244,7 +249,7 @@ async def twins(directory: Path, **more: Any) -> AsyncIterator[Ground]:
             ground.ids[lane] = count(1)
             recorder = Watcher()
             recorder.moved = ground.moved
-            given = {"egress": Anywhere(), "limits": LIMITS, **more}
+            given = {"egress": OnlySink(ground), "limits": LIMITS, **more}
             ground.gateways[lane] = await stack.enter_async_context(
                 gateway(
                     work,
@@ -262,19 +267,18 @@ async def twins(directory: Path, **more: Any) -> AsyncIterator[Ground]:
 
 
 def requests(octets: bytes) -> list[Request]:
-    """The requests in what one connection of the sink got; their heads as they stood, but for the framing in them."""
+    """The whole requests in what one connection of the sink got; their heads as they stood.
+
+    How far one got that was cut off is a matter of moments.
+    """
     data, found = bytearray(octets), []
-    while data:
-        at = data.find(b"\r\n\r\n")
-        if at < 0:
-            found.append(Request(bytes(data), b"", (), whole=False))
-            break
+    while (at := data.find(b"\r\n\r\n")) >= 0:
         head = bytes(data[:at])
         del data[: at + 4]
-        body, trailers, whole = _body(data, _size(_lines(head)))
-        found.append(Request(head, body, trailers, whole))
-        if not whole:
+        body = _body(data, _size(_lines(head)))
+        if body is None:
             break
+        found.append(Request(head, *body))
     return found
 
 
@@ -291,16 +295,14 @@ def _size(lines: tuple[tuple[bytes, bytes], ...]) -> int | None:
     return int(length) if length.isdigit() else 0
 
 
-def _body(data: bytearray, size: int | None) -> tuple[bytes, tuple[tuple[bytes, bytes], ...], bool]:
+def _body(data: bytearray, size: int | None) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]] | None:
     reader, body = body_reader(size), bytearray()
-    try:
+    with contextlib.suppress(FramingError):  # which the sink tells itself
         while (piece := reader.take(data)) is not None:
             if isinstance(piece, End):
-                return bytes(body), piece.trailers, True
+                return bytes(body), piece.trailers
             body += piece
-    except FramingError as fault:
-        return bytes(body), ((b"fault", fault.detail.encode()),), False
-    return bytes(body), (), False
+    return None
 
 
 def _told(decision: Decision) -> dict[str, Any]:
