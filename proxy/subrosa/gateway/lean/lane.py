@@ -43,24 +43,22 @@ class Lean:
         if hello is not None and hello.alpn and _HTTP1 not in hello.alpn:
             await self._engine(arrival)
             return
-        context = None
-        if hello is not None:
-            caller.tls = hello
-            context = self._leaves.context(_shown(arrival))
         pipe = Pipe(server=True)
-        client = Client(self, caller, pipe)
-        pipe.owner = client
-        if context is not None:
-            pipe.start_tls(context)
-            client.wait()
+        pipe.owner = client = Client(self, caller, pipe)
         with self._connections.serving(client):
             try:
+                if hello is not None:
+                    caller.tls = hello
+                    pipe.start_tls(self._leaves.context(_shown(arrival)))
+                    client.wait()
                 loop = asyncio.get_running_loop()
                 await loop.connect_accepted_socket(lambda: pipe, arrival.socket)
                 pipe.limit(self.shared.limits.backlog)
                 await client.over
             finally:
                 client.cut()
+                if not pipe.connected:
+                    arrival.socket.close()
 
     async def hand_over(self, client: Client, early: bytes) -> None:
         """Have the engine serve the rest of a connection, in clear, over a pair of sockets."""

@@ -135,9 +135,9 @@ class Pipe(asyncio.BufferedProtocol):
         return self._transport is None or self._mute or self._transport.is_closing()
 
     @property
-    def peer(self) -> str:
-        """The address of the other side."""
-        return str(self._transport.get_extra_info("peername")[0]) if self._transport is not None else ""
+    def connected(self) -> bool:
+        """Whether it ever was, so that its socket is closed here."""
+        return self._transport is not None
 
     def limit(self, octets: int) -> None:
         """How much may wait to be sent before the owner is told."""

@@ -60,6 +60,8 @@ class Upstream:
         self.pipe = Pipe(server=False)
         self.pipe.owner = self
         self.asker: Asker | None = None
+        self._told: Asker | None = None
+        """Whom the event at hand is told to: it hears of a failure also where its answer has just ended."""
         self.reused = False
         """Whether an answer came over it before."""
         self.pinned = False
@@ -95,7 +97,7 @@ class Upstream:
 
     def received(self, octets: memoryview) -> None:
         """Read on."""
-        asker = self.asker
+        asker = self._told = self.asker
         if asker is None:
             self.pipe.abort()  # nobody asked
             return
@@ -107,6 +109,7 @@ class Upstream:
             self._buffer += octets
             self._read(asker)
         asker.flush()
+        self._told = None
 
     def _read(self, asker: Asker) -> None:
         try:
@@ -144,7 +147,7 @@ class Upstream:
 
     def ended(self) -> None:
         """The destination closed."""
-        asker = self.asker
+        asker = self._told = self.asker
         if asker is None:
             self.pipe.close()
             return
@@ -179,7 +182,7 @@ class Upstream:
 
     def failed(self, fault: BaseException) -> None:
         """Something raised."""
-        asker, self.asker = self.asker, None
+        asker, self.asker = self._told or self.asker, None
         self.pipe.abort()
         if asker is not None:
             asker.failed(fault)
