@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from live import harness
+from live.sdk import process
 from live.sdk.answers import Providers
 from live.sdk.places import Places
 from live.sdk.process import Gateway
@@ -99,6 +100,25 @@ def through_gateway(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gatewa
     for name, value in gateway.environment().items():
         monkeypatch.setenv(name, value)
     return gateway
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the gateways are that tests start and say nothing else of, in processes of their own or in this one."""
+    parser.addoption(
+        "--workers", type=int, default=1, help="processes that serve, of each gateway that is started"
+    )
+    parser.addoption(
+        "--lane", choices=list(harness.LANES), help="the lane for all that is not marked `lanes`"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make it so, in each process that runs tests."""
+    if (workers := config.getoption("--workers")) > 1:
+        process.also["workers"] = workers
+    if lane := config.getoption("--lane"):
+        harness.through[:] = [lane]
+        process.also["lanes"] = list(harness.LANES[lane])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

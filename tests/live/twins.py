@@ -215,7 +215,8 @@ class Ground:
         loop = asyncio.get_running_loop()
         transport, ear = await loop.create_connection(lambda: Ear(self.moved), "127.0.0.1", setup.port)
         for piece in pieces:
-            transport.write(piece)
+            if not transport.is_closing():
+                transport.write(piece)
             await self.moved.settled(turns)
         if half_close:
             transport.write_eof()

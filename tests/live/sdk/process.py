@@ -23,6 +23,8 @@ type Decision = dict[str, Any]
 
 SUBROSA = Path(sys.executable).with_name("subrosa")
 SECONDS = 60
+also: dict[str, object] = {}
+"""Settings of every gateway that has none of its own in their place: see the options `--workers` and `--lane`."""
 _LISTENER = re.compile(r"subrosa: (\S+) proxy on (\S+:\d+)")
 _ADMIN = re.compile(r"subrosa: admin and metrics on http://(\S+:\d+)/")
 _CA = re.compile(r"subrosa: clients must trust (\S+)")
@@ -256,7 +258,8 @@ def command(
     ]  # fmt: skip
     if "--mode" not in arguments and "--listen" not in arguments and "listeners" not in settings:
         found += ["--listen", "127.0.0.1:0"]
-    if settings:
+    named = {argument.removeprefix("--") for argument in arguments}
+    if settings := {key: value for key, value in also.items() if key not in named} | dict(settings):
         file = work / "subrosa.yaml"
         file.write_text(yaml.safe_dump(dict(settings)))
         found += ["--config", str(file)]
