@@ -34,10 +34,12 @@ type Commands = layer.CommandGenerator[None]
 class AnsweringStream(HttpStream):
     """The half of a stream that speaks; `HeldStream` is the half that listens."""
 
+    held: Transfer
+    """The transfer of this stream; there is one from the head on."""
+
     def __init__(self, context: Context, stream_id: int, session: Session) -> None:
         super().__init__(context, stream_id)
         self.session = session
-        self.transfer: Transfer | None = None
         self.up = Pump(session, stream_id, RequestData)
         self.down = Pump(session, stream_id, ResponseData)
         self.h2 = context.client.alpn == b"h2"
@@ -49,11 +51,6 @@ class AnsweringStream(HttpStream):
         self.aborted = ""
         self._went_on = False
 
-    @property
-    def held(self) -> Transfer:
-        """The transfer of this stream; there is one from the head on."""
-        return known(self.transfer)
-
     def state_over(self, _event: HttpEvent) -> Commands:
         """Nothing is expected any more."""
         yield from ()
@@ -63,6 +60,8 @@ class AnsweringStream(HttpStream):
     def gate(self) -> None:
         """Do not read from HTTP/1 peers while this stream cannot take what they send; HTTP/2 has its windows."""
         paused = self._paused is not None and not self.over
+        if not paused and not self.up.blocked and not self.down.blocked and not self.session.gated:
+            return
         if not self.h2:
             shut = (paused or self.up.blocked) and not self.whole and not self.over
             self.session.gate(self.context.client, "stream", shut=shut)

@@ -66,7 +66,9 @@ class HeldLayer(HttpLayer):
     @override
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
         for command in child.handle_event(event):
-            if type(command) is SendHttp:
+            if type(command) is commands.SendData:
+                yield command
+            elif type(command) is SendHttp:
                 yield from self.event_to_child(self.connections[command.connection], command.event)
             elif type(command) is ReceiveHttp:
                 yield from self._received(command.event)

@@ -95,6 +95,11 @@ class Session(Caller):
         kept = endpoint.buffered(stream_id) if endpoint is not None else 0
         return kept + self.handler.unwritten(connection)
 
+    @property
+    def gated(self) -> bool:
+        """Whether anything is not read now."""
+        return bool(self._gates)
+
     def gate(self, connection: Connection, why: str, *, shut: bool) -> None:
         """Stop or resume reading from a connection, for one of several reasons."""
         if not shut and not self._gates:

@@ -79,8 +79,8 @@ class HeldStream(OpeningStream):
         read = of_type(HeadRead, event)
         self.flow = http.HTTPFlow(self.context.client, self.context.server)
         self.flow.request = event.request
-        self.transfer = self.session.begin("http/2" if self.h2 else "http/1.1")
-        self.flow.metadata[TRANSFER], self.flow.metadata[HEARD] = self.transfer, read
+        self.held = self.session.begin("http/2" if self.h2 else "http/1.1")
+        self.flow.metadata[TRANSFER], self.flow.metadata[HEARD] = self.held, read
         self.client_state = self.state_held
         self.server_state = self.state_wait_for_response_headers
         if self.opens_tunnel(read):

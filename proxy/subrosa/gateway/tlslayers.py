@@ -47,6 +47,8 @@ class _Lean(tls.TLSLayer):
         for command in self.child_layer.handle_event(event):
             if type(command) is commands.SendData and command.connection is self.conn:
                 yield from self.send_data(command.data)
+            elif not isinstance(command, commands.ConnectionCommand):
+                yield command
             else:
                 yield from self._handle_command(command)
 
