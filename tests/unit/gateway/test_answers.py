@@ -90,6 +90,7 @@ def test_a_folded_line_is_unfolded() -> None:
         pytest.param(b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n", id="chunks of no content"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n", id="a length with a sign"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n", id="a list of lengths"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\n", id="a folded length"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX A: b\r\n\r\n", id="a blank in a name"),
         pytest.param(b"HTTP/1.1 200 OK\r\n: b\r\n\r\n", id="no name"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX-A\r\n\r\n", id="no colon"),
