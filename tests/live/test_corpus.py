@@ -1,4 +1,4 @@
-"""The ordinary requests of tests/corpus on the wire: none is refused, over HTTP/1.1 and HTTP/2."""
+"""The ordinary requests of tests/corpus on the wire: none is refused, over HTTP/1.1 in both lanes and HTTP/2."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +20,7 @@ async def lane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
 
 def _ways(case: Transfer) -> tuple[str, ...]:
     upgrades = any(name.lower() == "upgrade" for name, _ in case.lines)
-    return ("h1",) if upgrades or case.url.startswith("http://") else ("h1", "h2")
+    return ("lean", "h1") if upgrades or case.url.startswith("http://") else ("lean", "h1", "h2")
 
 
 def test_nearly_all_of_the_corpus_goes_on_the_wire() -> None:

@@ -311,6 +311,7 @@ class Parent:
         await asyncio.gather(copy(reader, up_writer), copy(up_reader, writer), return_exceptions=True)
 
 
+@pytest.mark.lanes
 @pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
 async def test_a_parent_proxy_takes_what_passes(tmp_path: Path, *, tls: bool) -> None:
     authority = Authority(tmp_path)
@@ -338,8 +339,10 @@ async def test_a_parent_proxy_takes_what_passes(tmp_path: Path, *, tls: bool) ->
                 assert parent.lines == [f"POST http://{host}/end/allow HTTP/1.1"]
             assert setup.egress.asked == []
         server.close()
+        await server.wait_closed()
 
 
+@pytest.mark.lanes
 async def test_other_names_for_the_tunnels_target_are_refused(tmp_path: Path) -> None:
     async with facing(tmp_path) as (setup, origin):
         client = await setup.h1(origin)
