@@ -3,6 +3,7 @@
 import argparse
 import json
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -127,6 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     told = parse(arguments)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, most), most))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped
     setup.ready()
     began = time.monotonic()
     facts, works, checks = run(told)
