@@ -70,6 +70,11 @@ class Told:
     p99_us: float
     statuses: dict[str, int]
 
+    @property
+    def failed(self) -> bool:
+        """Whether so much went wrong that its cost says nothing: one in a hundred."""
+        return self.errors * 100 > self.requests
+
     @classmethod
     def of(cls, line: dict[str, Any]) -> Self:
         """The client's line of JSON."""

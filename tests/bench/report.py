@@ -71,13 +71,19 @@ def cells(measured: Measured) -> str:
 
 
 def outcomes(measured: Measured) -> list[Outcome]:
-    """The goals of one work; cells that were left out on purpose have none."""
+    """The goals of one work: what fails misses its goal, and cells that were left out on purpose have none."""
     labels = {cell.label for cell in measured.work.cells}
     costs = measured.costs()
-    return [
-        judge(goal, measured.work.title, measured.work.unit, costs)
+    judged = {
+        goal.of: judge(goal, measured.work.title, measured.work.unit, costs)
         for goal in measured.work.goals
         if goal.of in labels
+    }
+    return [
+        dataclasses.replace(outcome, measured=why, met=False)
+        if (why := measured.absent.get(label, "")).startswith("fails")
+        else outcome
+        for label, outcome in judged.items()
     ]
 
 

@@ -143,9 +143,13 @@ def _take_turns(
             if label in missing:
                 continue
             try:
-                readings[label].append(turn(up[label], clients[label]))
+                reading = turn(up[label], clients[label])
             except LoadError as fault:
                 missing[label] = f"fails: {fault}"
+                continue
+            readings[label].append(reading)
+            if reading.told.failed:
+                missing[label] = f"fails: {reading.told.errors} errors in a round, {reading.told.first_error}"
     return {label: taken for label, taken in readings.items() if label not in missing}
 
 

@@ -9,7 +9,7 @@ from bench.checks import decided
 from bench.load import Told
 from bench.measure import REQUEST, Goal, Outcome, Reading
 from bench.profile import top
-from bench.report import BEGIN, END, as_json, inserted, markdown, number
+from bench.report import BEGIN, END, as_json, inserted, markdown, number, outcomes
 from bench.rounds import Measured, narrowed
 from bench.works import POST, REFUSED, WORKS, Cell, Work
 
@@ -62,6 +62,23 @@ def test_goals_stand_first_with_what_was_measured() -> None:
     )
     assert "| memory | ≤ 1 | 2 | **not met** |" in text
     assert "| peer | ≤ 1 | 3 | – |" in text
+
+
+def test_what_fails_misses_its_goal_and_what_is_missing_is_not_judged() -> None:
+    failed = replace(MEASURED, readings={}, absent={"subrosa-engine": "fails: status 502"})
+    missing = replace(MEASURED, readings={}, absent={"subrosa-engine": "is not there"})
+
+    assert [one.met for one in outcomes(failed)] == [False]
+    assert [one.met for one in outcomes(missing)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "failed"), [(100, 1, False), (100, 2, True), (1, 1, True), (0, 0, False)]
+)
+def test_a_round_has_failed_when_more_than_one_request_in_a_hundred_did(
+    requests: int, errors: int, failed: bool
+) -> None:
+    assert Told(requests, errors, "", 0, 1.0, 0.0, 0.0, {}).failed is failed
 
 
 def test_the_json_holds_every_round() -> None:
