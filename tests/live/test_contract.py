@@ -86,6 +86,22 @@ async def test_every_verdict_at_every_stage(
             assert outcome[0].sha256 == sha256(body)
 
 
+@pytest.mark.parametrize("hash_all", [False, True], ids=["of what was held", "of all"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_hash_of_a_body_that_passes_is_told_where_it_is_asked_for(
+    tmp_path: Path, way: str, hash_all: bool
+) -> None:
+    body = pattern(700_001)
+    async with facing(tmp_path, hash_all=hash_all) as (setup, origin):
+        for path in ("/head/allow", "/body/allow", "/end/allow"):
+            assert (await upload(setup, origin, way, path, body)).status == 200
+        await setup.recorder.at_rest()
+        hashes = [outcome.sha256 for outcome in setup.recorder.outcomes]
+
+    assert hashes[2] == sha256(body)
+    assert hashes == [sha256(body)] * 3 if hash_all else hashes[0] == ""
+
+
 SIZES = (0, 1, 65535, 65536, 65537, 262143, 262144, 262145, 524288, 1_000_003)
 
 

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from subrosa.policy.policy import Profile
-from subrosa.settings import Layer, LimitSettings, Place, Settings, SettingsError, parse
+from subrosa.settings import Layer, Place, Settings, SettingsError, parse
+from subrosa.settings.bounds import LimitSettings
 
 STATED = {"owner": "privacy office", "why": "paid account since 2025", "expires": "2027-06-30"}
 

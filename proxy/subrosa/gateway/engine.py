@@ -51,7 +51,7 @@ class EngineSettings:
 
     ``ca_dir`` holds ``mitmproxy-ca.pem``, made before. ``state_dir`` is where spools go. ``sockets`` are those of
     the listeners, in their order, where they listen already; without any the front makes them. ``prefer_h2`` leaves
-    clients that offer HTTP/2 to the engine.
+    clients that offer HTTP/2 to the engine. ``hash_all`` has the hash of every body told, not only of those held.
     """
 
     listeners: tuple[Listener, ...]
@@ -64,6 +64,7 @@ class EngineSettings:
     limits: Limits = field(default_factory=Limits)
     lanes: tuple[str, ...] = ("engine",)
     prefer_h2: bool = False
+    hash_all: bool = False
 
 
 class Engine:

@@ -28,6 +28,8 @@ class Shared:
     budget: SpoolBudget
     spool_dir: Path
     clock: Callable[[], float] = time.perf_counter
+    hash_all: bool = False
+    """Whether the outcome tells the hash of bodies too that were not held."""
 
 
 type Identify = Callable[[], Awaitable[tuple[ConnectFacts, bool]]]

@@ -156,6 +156,7 @@ class HeldStream(OpeningStream):
             if octets is None:
                 yield from self._refuse_message()
                 return
+            self.held.pass_on(octets)
             yield from self._sent_up(self.up.send(octets) if octets else ())
         elif isinstance(event, RequestTrailers):
             self.trailers, self.whole = event.trailers, True

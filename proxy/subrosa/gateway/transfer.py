@@ -52,6 +52,11 @@ class Transfer(Judged):
             return
         self._step(lambda inspection: inspection.data(octets))
 
+    def pass_on(self, octets: bytes | memoryview) -> None:
+        """Take note of octets that go on without being held."""
+        if self.shared.hash_all:
+            self._digest(octets)
+
     def trailers(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
         """Take a trailer section."""
         try:
@@ -175,7 +180,7 @@ class Transfer(Judged):
         """Whether it ended."""
         return self._outcome is not None
 
-    def _digest(self, octets: bytes) -> None:
+    def _digest(self, octets: bytes | memoryview) -> None:
         if self._hash is None:
             self._hash = hashlib.sha256()
         self._hash.update(octets)

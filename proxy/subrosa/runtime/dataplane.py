@@ -18,7 +18,8 @@ from subrosa.gateway.listener import ClientCert, Listener
 from subrosa.gateway.spool import SpoolLimits
 from subrosa.policy.hostmap import HostMap, HostPattern
 from subrosa.runtime.configuration import StartError
-from subrosa.settings import LimitSettings, ListenerSettings, Settings
+from subrosa.settings import ListenerSettings, Settings
+from subrosa.settings.bounds import LimitSettings
 
 
 class Verifier(Protocol):
@@ -95,6 +96,7 @@ def engine_settings(settings: Settings, authority: CaPaths) -> EngineSettings:
         state_dir=settings.state_dir,
         lanes=settings.lanes,
         prefer_h2=settings.prefer_h2,
+        hash_all=settings.evidence.hash == "all",
     )
 
 

@@ -71,6 +71,7 @@ class Front:
             limits=settings.limits,
             budget=SpoolBudget(settings.limits.spool, ports.recorder.held),
             spool_dir=settings.state_dir,
+            hash_all=settings.hash_all,
         )
         self.connections = Connections()
         self.engine = Engine(settings, self.shared, self.connections)

@@ -1,7 +1,7 @@
 """Reading answers: bounded heads, interim ones read over, framing with one reading or none. Pure.
 
-Own code, though httptools (llhttp) reads an answer in 1.5 µs and this in 6: llhttp takes chunks in a 204 and codings that
-nobody asked for, bounds no head, and knows no bare line feeds; and a head that comes again costs 1 µs here.
+Own code, though httptools (llhttp) reads an answer in 1.5 µs and this in 6: llhttp takes chunks in a 204 and codings
+that nobody asked for, bounds no head, and knows no bare line feeds; and a head that comes again costs 1 µs here.
 """
 
 from dataclasses import dataclass

@@ -97,6 +97,7 @@ class Exchange(Answering):
             if octets is None:
                 self._refuse_late()
             elif octets:
+                self.transfer.pass_on(octets)
                 self._put(octets)
                 self._check_room()
         else:
@@ -117,6 +118,7 @@ class Exchange(Answering):
         ):
             return False
         reader.left -= len(octets)
+        self.transfer.pass_on(octets)
         self._put(octets)
         self._check_room()
         return True

@@ -6,7 +6,6 @@ the place that the caller's `locate` gives for it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, override
@@ -14,9 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     StringConstraints,
@@ -29,6 +26,8 @@ from subrosa.facts.unreadable import UnreadableError
 from subrosa.policy.hostmap import HostPattern
 from subrosa.policy.policy import Profile
 from subrosa.policy.purposes import TRAINING, Purpose
+from subrosa.settings.bounds import EvidenceSettings, LimitSettings
+from subrosa.settings.strict import Stated, Strict
 
 type Place = tuple[str | int, ...]
 type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -80,20 +79,6 @@ def _network(text: object) -> object:
 type Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_network)]
 type HostPort = Annotated[str, BeforeValidator(_address)]
 type HostText = Annotated[str, AfterValidator(_host)]
-
-
-class Strict(BaseModel):
-    """Unknown keys are refused, values are never changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class Stated(Strict):
-    """A fact stated in the settings: who says so, why, and until when (at most three years)."""
-
-    owner: Annotated[str, StringConstraints(min_length=2)]
-    why: Annotated[str, StringConstraints(min_length=8)]
-    expires: date
 
 
 class ListenerSettings(Strict):
@@ -185,33 +170,6 @@ class ClientCertSettings(PairSettings):
     host: HostText
 
 
-class LimitSettings(Strict):
-    """Bounds, in octets, counts and seconds."""
-
-    held_memory: Annotated[int, Field(ge=4096, le=16 << 20)] = 256 << 10
-    held_transfer: Annotated[int, Field(ge=1 << 20)] = 8 << 30
-    held_total: Annotated[int, Field(ge=1 << 20)] = 64 << 30
-    held_transfers: Annotated[int, Field(ge=1)] = 1024
-    url_bytes: Annotated[int, Field(ge=256, le=1 << 20)] = 16 << 10
-    header_fields: Annotated[int, Field(ge=16, le=10_000)] = 128
-    header_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 32 << 10
-    head_bytes: Annotated[int, Field(ge=1024, le=16 << 20)] = 64 << 10
-    parts: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    expansion_ratio: Annotated[int, Field(ge=1, le=10_000)] = 200
-    message_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 16 << 20
-    connections: Annotated[int, Field(ge=1)] = 10_000
-    streams: Annotated[int, Field(ge=1, le=10_000)] = 100
-    resets: Annotated[int, Field(ge=1)] = 200
-    idle_seconds: Annotated[float, Field(ge=1)] = 120.0
-    head_seconds: Annotated[float, Field(ge=1)] = 10.0
-    connect_seconds: Annotated[float, Field(ge=0.1)] = 10.0
-    stalled_seconds: Annotated[float, Field(ge=1)] = 1800.0
-    silent_seconds: Annotated[float, Field(ge=1)] = 10.0
-    tunnel_seconds: Annotated[float, Field(ge=1)] = 86400.0
-    step_seconds: Annotated[float, Field(ge=1)] = 30.0
-    drain_seconds: Annotated[float, Field(ge=0)] = 30.0
-
-
 class Settings(Strict):
     """All of it; every key has a default that is safe on a laptop."""
 
@@ -237,6 +195,7 @@ class Settings(Strict):
     destinations: tuple[DestinationSettings, ...] = ()
     guarded: tuple[str, ...] = ()
     asserts: Annotated[tuple[AssertSettings, ...], Field(alias="assert")] = ()
+    evidence: EvidenceSettings = EvidenceSettings()
     limits: LimitSettings = LimitSettings()
     log_format: Literal["json", "console"] = "json"
     review_days: Annotated[int, Field(ge=1, le=3650)] = 365
@@ -341,6 +300,7 @@ _NESTED: dict[str, type[Strict]] = {
     "assert": AssertSettings,
     "upstream_client_certs": ClientCertSettings,
     "limits": LimitSettings,
+    "evidence": EvidenceSettings,
     "ca": PairSettings,
 }
 
