@@ -30,11 +30,12 @@ class Half:
             self._pipe.read(on=False)
 
     def ended(self) -> None:
-        """The engine is told that the client ended; where the engine ends, so does the client's connection."""
-        if self._towards_engine:
+        """Hand the end on; what the client still sends is read over there, so that it can hear why it is refused.
+
+        Not into TLS, where half an end would be none: the whole one comes once the engine is done.
+        """
+        if self._towards_engine or self._other.tls is None:
             self._other.end()
-        else:
-            self._other.close()
 
     def lost(self) -> None:
         """Neither lives without the other."""
