@@ -46,7 +46,9 @@ def filled(expr: str) -> str:
 def traffic(gateway: Gateway, places: Places) -> None:
     """Allowed, refused at the head, refused in the body, sent and received."""
     openai = places["api.openai.com"].origin
-    with httpx.Client(proxy=gateway.proxy, verify=ssl.create_default_context(cafile=gateway.ca), timeout=30) as web:
+    with httpx.Client(
+        proxy=gateway.proxy, verify=ssl.create_default_context(cafile=gateway.ca), timeout=30
+    ) as web:
         job = web.post(f"{openai}/v1/fine_tuning/jobs", json={"training_file": "file-1", "model": "gpt-4.1"})
         upload = web.post(
             f"{openai}/v1/files",

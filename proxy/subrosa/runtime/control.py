@@ -26,6 +26,7 @@ from subrosa.runtime.bound import Bound
 from subrosa.runtime.catalogue import rows
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.explaining import explained
+from subrosa.runtime.memory import settle
 from subrosa.runtime.notify import ServiceManager
 from subrosa.runtime.pulse import Pulse
 from subrosa.runtime.signals import Wish, Wishes
@@ -210,6 +211,7 @@ class Control:
     def _reloaded(self, result: ReloadResult) -> None:
         self.metrics.reload(ok=result.ok)
         if result.ok and result.generation > 1:
+            settle()
             self._logger.info("the rules were loaded anew", generation=result.generation)
         if not result.ok and self.store.current() is not None:
             self._logger.error(

@@ -14,6 +14,7 @@ from subrosa.effects.recorder import Recorder
 from subrosa.runtime.bound import Bound
 from subrosa.runtime.configuration import CLOCK, service_manager
 from subrosa.runtime.control import Control
+from subrosa.runtime.memory import settle
 from subrosa.runtime.notify import ServiceManager
 from subrosa.runtime.serving import DataPlane
 from subrosa.runtime.stopping import Stop
@@ -70,6 +71,7 @@ class Gateway:
             plane.own |= {admin, *others}
             async with asyncio.TaskGroup() as tasks:
                 control.run(tasks, stack)
+                settle()
                 announce(control.bound(authority, listening, admin))
                 await control.until_asked_to_stop()
                 await self.stop.unless_now(plane.drain())

@@ -51,13 +51,12 @@ class Dialler:
 
     def give(self, upstream: Upstream) -> None:
         """Take back a connection that its client needs no more."""
-        tls = upstream.pipe.tls
+        tls, loop = upstream.pipe.tls, asyncio.get_running_loop()
         if tls is not None and upstream.reused:
-            self._trust.keep(upstream.key, tls.session)
+            self._trust.keep(upstream.key, tls, loop.time())
         if not upstream.usable or upstream.pinned or self._count >= _MOST_IDLE:
             upstream.pipe.abort()
             return
-        loop = asyncio.get_running_loop()
         upstream.idle_since = loop.time()
         upstream.gone_idle = self._forget
         self._idle.setdefault(upstream.key, []).append(upstream)

@@ -25,6 +25,7 @@ from subrosa.policy.policy import Policy
 from subrosa.runtime.authority import placed
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.lockdown import Lockdown
+from subrosa.runtime.memory import settle
 from subrosa.runtime.pulse import Pulse
 from subrosa.runtime.serving import DataPlane
 from subrosa.runtime.workers.channel import Channel
@@ -169,6 +170,7 @@ class Worker:
         if self._recorder is not None:
             self._recorder.policy_swapped(policy)
         self._policy = policy
+        settle()
 
     # --- serving -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,14 @@
+"""What stands still is taken out of the garbage collector's sight, so that its full rounds cost little."""
+
+import gc
+
+
+def settle() -> None:
+    """Throw away what is left over, and look no more at what is there: rules, catalogue, code.
+
+    A full round over the catalogue takes 0.2 s in which nothing is served, and one comes for each quarter by which the
+    rest grows. What was taken out before is looked at once more, so that a policy that was replaced is freed.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
