@@ -14,6 +14,7 @@ from subrosa.policy.decision import EvidenceError
 SEGMENT_BYTES = 64 << 20
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DAY = 86_400
 _MOST_NAMES = 1_000
 
 
@@ -70,7 +71,7 @@ class Segments:
         self._size = 0
         self._sequence = 0
         self._number = 0
-        self._day = ""
+        self._day = -1
         self._lost = 0
         self._last = (0, 0, 0)
 
@@ -215,8 +216,9 @@ class Segments:
         self._path.unlink(missing_ok=True)
 
 
-def _day(now: float) -> str:
-    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d")
+def _day(now: float) -> int:
+    """The day in UTC, by its number: asked at every write."""
+    return int(now // _DAY)
 
 
 @dataclass(frozen=True, slots=True)
