@@ -38,6 +38,13 @@ def test_the_unit_gives_a_gateway_time_to_drain() -> None:
     assert int(seconds[1]) > 30, "limits.drain_seconds as it comes"
 
 
+def test_the_unit_waits_until_the_gateway_serves_and_for_its_signs_of_life() -> None:
+    unit = (DEPLOY / "systemd/subrosa.service").read_text()
+
+    assert "\nType=notify\n" in unit
+    assert re.search(r"^WatchdogSec=\d+$", unit, re.MULTILINE)
+
+
 @pytest.mark.parametrize("path", ["systemd/subrosa.yaml", "compose/subrosa.yaml"])
 def test_the_gateway_takes_the_settings(path: str) -> None:
     done = subprocess.run(

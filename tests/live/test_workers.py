@@ -5,12 +5,13 @@ import http.client
 import json
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from live.crowd import SECONDS, Crowd, kill
+from live.crowd import SECONDS, Crowd, kill, until
 from live.sdk.answers import Providers
 from live.sdk.places import Places
 from live.sdk.process import Gateway
@@ -94,17 +95,37 @@ def test_who_follows_the_decisions_hears_those_of_every_worker(crowd: Crowd) -> 
     assert {crowd.records()[path]["worker"] for path in wanted} == {"w0", "w1"}
 
 
-def test_a_worker_that_is_killed_takes_nothing_with_it_but_its_own_connections(crowd: Crowd) -> None:
+def at_rest(standing_by: set[int]) -> None:
+    """Wait until who stands by has loaded everything: it waits to be told, at every one of many looks."""
+    (pid,) = standing_by
+    looks = 0
+
+    def waits() -> bool:
+        nonlocal looks
+        states = [one.read_text().rpartition(") ")[2][0] for one in Path(f"/proc/{pid}/task").glob("*/stat")]
+        looks = looks + 1 if set(states) == {"S"} else 0
+        return looks > 50
+
+    until(waits, "it does not come to rest")
+
+
+def test_a_worker_that_is_killed_takes_nothing_with_it_but_its_own_connections(
+    crowd: Crowd, providers: Providers
+) -> None:
     gateway, workers = crowd.gateway, crowd.whole()
     restarts = gateway.metric("subrosa_worker_restarts_total")
     upload = crowd.upload("/upload/other")
     (victim,) = set(workers) - {upload.worker}
     with crowd.load("kill") as load:
         load.goes_on()
+        at_rest(set(crowd.processes()) - set(workers.values()))
+        killed = datetime.now(UTC)
         kill(workers[victim], signal.SIGKILL)
+        back = gateway.waits_for("a worker was replaced")
         load.goes_on(60)
         after = crowd.whole(workers[victim])
 
+    assert datetime.fromisoformat(json.loads(back)["time"]) - killed < timedelta(seconds=2)
     assert after[victim] != workers[victim]
     assert after[upload.worker] == workers[upload.worker]
     assert upload.finish() == 200
@@ -113,6 +134,11 @@ def test_a_worker_that_is_killed_takes_nothing_with_it_but_its_own_connections(c
     assert set(load.counted) <= {0, 200}
     kept = crowd.records()
     assert {kept[path]["verdict"] for path, status in load.got.items() if status} == {"allow"}
+    arrived = {note.target for note in providers.of(HOST) if note.target.startswith("/kill/")}
+    assert {path for path, status in load.got.items() if status} <= arrived
+    assert {kept[path]["verdict"] for path in arrived} == {"allow"}, (
+        "something went on that nobody had decided"
+    )
     assert crowd.statuses("/first/killed") == {403}
 
 
