@@ -126,9 +126,9 @@ class ClientSide(Http1Server):
             yield ReceiveHttp(RequestData(self.stream_id, piece))
 
     def _whole(self, end: End) -> layer.CommandGenerator[None]:
-        if end.trailers:
-            yield ReceiveHttp(RequestTrailers(self.stream_id, http.Headers(end.trailers)))
-        if known(self.request).data.method.upper() != b"CONNECT":
+        if known(self.request).data.method.upper() != b"CONNECT":  # a tunnel has neither trailers nor an end
+            if end.trailers:
+                yield ReceiveHttp(RequestTrailers(self.stream_id, http.Headers(end.trailers)))
             yield ReceiveHttp(RequestEndOfMessage(self.stream_id))
         yield from self.mark_done(request=True)
 
