@@ -132,6 +132,11 @@ def export(paths: CaPaths, form: str = "pem") -> bytes:
     return Path(certifi.where()).read_bytes().rstrip() + b"\n" + b"".join(told)
 
 
+def is_sent(certificate: x509.Certificate) -> bool:
+    """Whether a certificate of the authority goes to clients in the handshake: a root does not (RFC 8446 4.4.2)."""
+    return certificate.subject != certificate.issuer
+
+
 def make(now: datetime) -> bytes:
     """A new key and its certificate, in one PEM."""
     key = ec.generate_private_key(ec.SECP256R1())

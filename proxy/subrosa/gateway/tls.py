@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, override
 
@@ -15,6 +14,7 @@ from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from subrosa.facts.hosts import Host
+from subrosa.gateway.ca import is_sent
 from subrosa.gateway.listener import ClientCert, Listener
 from subrosa.gateway.narrow import of_type
 from subrosa.policy.hostmap import HostPattern
@@ -39,6 +39,7 @@ class GatewayTls(TlsConfig):
         self.client_certs = [(HostPattern.parse(entry.host), entry) for entry in client_certs]
         self._upstream: dict[ClientCert | None, SSL.Context] = {}
         self._listeners: dict[Listener, SSL.Context] = {}
+        self._signing: dict[tuple[bytes, ...], SSL.Context] = {}
 
     # --- towards clients -----------------------------------------------------------------------------------
 
@@ -47,22 +48,23 @@ class GatewayTls(TlsConfig):
         if listener is not None and listener.tls_cert is not None:
             data.ssl_conn = SSL.Connection(self._own_context(listener))
         else:
-            context = self._plain_context if not http1_only else self._http1_context
+            context = self._signing_context((HTTP1,) if http1_only else (HTTP2, HTTP1))
             entry = self.get_cert(data.context)
             data.ssl_conn = SSL.Connection(context)
             data.ssl_conn.use_certificate(entry.cert.to_cryptography())
             data.ssl_conn.use_privatekey(entry.privatekey)
-            for link in entry.chain_certs[1:]:
-                data.ssl_conn.add_extra_chain_cert(link.to_cryptography())
         data.ssl_conn.set_accept_state()
 
-    @cached_property
-    def _plain_context(self) -> SSL.Context:
-        return self._client_context((HTTP2, HTTP1))
-
-    @cached_property
-    def _http1_context(self) -> SSL.Context:
-        return self._client_context((HTTP1,))
+    def _signing_context(self, alpn: tuple[bytes, ...]) -> SSL.Context:
+        """For certificates that our authority signs: its own goes with them, unless clients must have it anyway."""
+        context = self._signing.get(alpn)
+        if context is None:
+            context = self._signing[alpn] = self._client_context(alpn)
+            for link in self.certstore.default_chain_certs:
+                certificate = link.to_cryptography()
+                if is_sent(certificate):
+                    context.add_extra_chain_cert(certificate)
+        return context
 
     def _own_context(self, listener: Listener) -> SSL.Context:
         context = self._listeners.get(listener)

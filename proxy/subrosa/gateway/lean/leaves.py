@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from subrosa.facts.hosts import Host
-from subrosa.gateway.ca import CaPaths
+from subrosa.gateway.ca import CaPaths, is_sent
 from subrosa.gateway.lean.trust import CIPHERS
 
 _SKEW = timedelta(days=2)
@@ -33,7 +33,9 @@ class Leaves:
         pem = authority.key.read_bytes()
         self._clock = clock
         self._signer = serialization.load_pem_private_key(pem, None)
-        self._issuer, *self._chain = x509.load_pem_x509_certificates(pem)
+        authority_and_above = x509.load_pem_x509_certificates(pem)
+        self._issuer = authority_and_above[0]
+        self._chain = [each for each in authority_and_above if is_sent(each)]
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._key_pem = self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
