@@ -3,6 +3,8 @@
 import re
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +132,33 @@ def test_the_image_runs_as_the_user_that_the_chart_names() -> None:
 
     assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == [f"{user}:{user}"]
     assert "--require-hashes" in DOCKERFILE
+
+
+def test_an_installed_gateway_can_check_the_rules_that_it_ships(tmp_path: Path) -> None:
+    """The image and the unit run `check` where no checkout is: the cases' samples must come along."""
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+    ]
+    made = subprocess.run(
+        [*build, "--disable-pip-version-check", "--wheel-dir", tmp_path, ROOT],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "installed")
+    program = "from subrosa.cli import main; import sys; sys.argv[1:] = ['check']; main()"
+    environment = {"PYTHONPATH": str(tmp_path / "installed"), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr[:2000]
+    assert (tmp_path / "installed/subrosa/_rules/samples/media").is_dir()
