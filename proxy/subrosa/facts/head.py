@@ -35,6 +35,7 @@ _ABSOLUTE = re.compile(rb"(https?)://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 REFUSED_METHODS = frozenset({b"TRACE", b"TRACK", b"CONNECT", b"PRI"})
 BODILESS = frozenset({b"GET", b"HEAD"})
+_OF_BODY = frozenset({b"content-length", b"transfer-encoding"})
 _PORTS = {"http": 80, "https": 443}
 _VERSIONS = frozenset({"HTTP/1.1", "HTTP/1.0", "HTTP/2"})
 _CACHED_TARGET = 256
@@ -71,14 +72,18 @@ def check_head(raw: RawHead, limits: HeadLimits = DEFAULT_LIMITS) -> RequestHead
     )
 
 
-def check_connect(target: bytes | str, hosts: Sequence[bytes]) -> Authority:
-    """The target of a CONNECT (RFC 9112 3.2.3), which its Host may repeat, with or without the port.
+def check_connect(target: bytes | str, lines: Sequence[tuple[bytes, bytes]]) -> Authority:
+    """The target of a CONNECT (RFC 9112 3.2.3), which its Host may repeat, with or without the port, or leave out.
 
-    Raises UnreadableError for a target without a port, for two Host lines and for a Host of another name.
+    Raises UnreadableError for a target without a port, for two Host lines and for a Host of another name, and HeadError
+    where a body is announced: a CONNECT has none (RFC 9110 9.3.6), so where the tunnel begins would have two readings.
     """
     authority = Authority.parse(target, None)
+    hosts = [value for name, value in lines if name.lower() == b"host"]
     if len(hosts) > 1 or any(Authority.parse(host, authority.port) != authority for host in hosts):
         raise UnreadableError(Ambiguity.CONFLICT, f"the tunnel to `{authority}` has another host field")
+    if [value for name, value in lines if name.lower() in _OF_BODY] not in ([], [b"0"]):
+        raise HeadError(HeadFault.FRAMING, f"the tunnel to `{authority}` is asked for with a body")
     return authority
 
 

@@ -12,7 +12,7 @@ from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers.modes import Socks5AuthData
 from mitmproxy.tls import ClientHelloData, TlsData
 
-from subrosa.facts.head import check_connect
+from subrosa.facts.head import HeadError, HeadFault, check_connect
 from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
@@ -26,6 +26,7 @@ from subrosa.gateway.session import Session
 from subrosa.gateway.signals import ANSWER, HEARD, TRANSFER, HeadRead
 from subrosa.gateway.tls import HTTP1, HTTP2, GatewayTls, subject_of
 from subrosa.gateway.transfer import Transfer
+from subrosa.policy.guards import head_refusal
 from subrosa.policy.verdict import Reason, refusal
 
 
@@ -94,15 +95,15 @@ class GatewayAddon:
     async def http_connect(self, flow: HTTPFlow) -> None:
         """Admit a tunnel; where it leads is judged inside, where the refusal can be read."""
         session, transfer, _ = self._of(flow)
+        lines = flow.request.data.headers.fields
         try:
-            hosts = [value for name, value in flow.request.data.headers.fields if name.lower() == b"host"]
-            target = check_connect(flow.request.data.authority, hosts)
-        except UnreadableError as fault:
-            verdict = refusal(Reason.HEAD, "guard.head", Stage.CONNECT, fault.detail)
-            await transfer.refuse(verdict, lambda: session.identify_by(flow.request.data.headers.fields))
+            target = check_connect(flow.request.data.authority, lines)
+        except (HeadError, UnreadableError) as fault:
+            unread = fault if isinstance(fault, HeadError) else HeadError(HeadFault.TARGET, fault.detail)
+            await transfer.refuse(head_refusal(unread, Stage.CONNECT), lambda: session.identify_by(lines))
             return
         session.target = target
-        await transfer.admit(lambda: session.identify_by(flow.request.data.headers.fields))
+        await transfer.admit(lambda: session.identify_by(lines))
         if not transfer.admitted:
             session.target = None
 

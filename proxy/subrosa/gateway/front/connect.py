@@ -13,7 +13,7 @@ from subrosa.facts.hosts import Authority
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.arrival import Arrival
 from subrosa.gateway.bodies import FramingError
-from subrosa.gateway.heads import Lines, framing, split_head, take_head
+from subrosa.gateway.heads import Lines, split_head, take_head
 from subrosa.gateway.peek import GoneError, Patience, peek, take
 from subrosa.gateway.refusal import Answer
 from subrosa.gateway.transfer import Transfer
@@ -52,10 +52,10 @@ def read_connect(data: bytes, limits: HeadLimits) -> Head | int | None:
         if octets is None:
             return len(data) + 1 if len(data) < MOST else None
         method, target, version, lines = split_head(octets)
-        authority = check_connect(target, [value for name, value in lines if name.lower() == b"host"])
+        authority = check_connect(target, lines)
     except (HeadError, FramingError, UnreadableError):
         return None
-    if method != b"CONNECT" or version not in _VERSIONS or framing(version, lines) != 0:
+    if method != b"CONNECT" or version not in _VERSIONS:
         return None
     closing = any(name.lower() == b"connection" and b"close" in value.lower() for name, value in lines)
     return Head(authority, lines, len(data) - len(rest), keep=version == "HTTP/1.1" and not closing)
