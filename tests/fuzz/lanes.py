@@ -1,7 +1,7 @@
 """The engine lane and the lean lane side by side: raw octets to both, and a sink behind them that reads strictly.
 
 What becomes of them is equal in both: what is let through and refused, and why, what is recorded, what the client
-hears, and what the sink gets, which it can read.
+hears, and what the sink gets, which it can read. Neither lane fails of its own, where both refuse included.
 """
 
 import asyncio
@@ -11,198 +11,19 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from fuzz.laneseeds import ASKING, BY_PATH, CLOSES, EARLY, HOST, PORT
 from live.doubles import by_path, policy
-from live.twins import TURNS, Became, twins
+from live.twins import FINE, TURNS, Became, Reply, twins
 from property.seeds import shipped
 from subrosa.policy.policy import Policy
+from subrosa.policy.verdict import Reason
 
-PORT = b"18080"
-"""Stands for the sink's port, which is another each time, with as many digits."""
-HOST, BY_PATH = b"api.openai.com:" + PORT, b"api.example.com:" + PORT
-"""What goes to one is judged by the shipped rules, what goes to the other by its path."""
 PATIENT = 150
 """Turns to wait where the lanes seem to differ, in case one of them was only late."""
 MOST_PIECES = 8
-
-
-def _tunnel(*requests: bytes) -> bytes:
-    return b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (HOST, HOST) + b"".join(requests)
-
-
-def _request(line: bytes, *lines: bytes, body: bytes = b"", host: bytes = HOST) -> bytes:
-    return b"\r\n".join([line + b" HTTP/1.1", b"Host: " + host, *lines, b"", body])
-
-
-_GET = _request(b"GET /v1/models", b"Accept: */*")
-_HEAD = _request(b"HEAD /v1/models")
-_OLD = _GET.replace(b"HTTP/1.1", b"HTTP/1.0")
-_FINE = _request(
-    b"POST /v1/embeddings",
-    b"Content-Type: application/json",
-    b"Content-Length: 13",
-    body=b'{"input":"x"}',
-)
-_CHUNKED = _request(
-    b"POST /v1/embeddings",
-    b"Content-Type: application/json",
-    b"Transfer-Encoding: chunked",
-    body=b'8;a="b"\r\n{"input"\r\n005\r\n:"x"}\r\n0\r\nX-Checksum: abc\r\n\r\n',
-)
-_JOB = _request(
-    b"POST /v1/fine_tuning/jobs",
-    b"Content-Type: application/json",
-    b"Content-Length: 44",
-    body=b'{"model":"gpt-4o-mini","training_file":"f1"}',
-)
-_FORM = (
-    b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n%b\r\n'
-    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{"messages":[]}\r\n--b--\r\n'
-)
-
-
-def _upload(purpose: bytes, *lines: bytes) -> bytes:
-    body = _FORM % purpose
-    length = b"Content-Length: %d" % len(body)
-    return _request(
-        b"POST /v1/files",
-        b"Content-Type: multipart/form-data; boundary=b",
-        length,
-        *lines,
-        body=body,
-    )
-
-
-_ABSOLUTE = _GET.replace(b"GET ", b"GET http://" + HOST)
-_EXPECTS = _upload(b"assistants", b"Expect: 100-continue")
-_LENGTH, _CHUNKS = b"Content-Length: 5", b"5;a=b\r\nhello\r\nA\r\n0123456789\r\n0\r\nx-a: b\r\n\r\n"
-_BY_PATH = tuple(
-    _tunnel(request, request).replace(HOST, BY_PATH)
-    for request in (
-        _request(b"GET /head/allow?a=b", b"Connection: keep-alive, x-hop", b"X-Hop: 1"),
-        _request(b"POST /head/allow", _LENGTH, body=b"hello"),
-        _request(b"POST /end/allow", _LENGTH, b"Expect: 100-continue", body=b"hello"),
-        _request(b"POST /end/block", _LENGTH, body=b"hello"),
-        _request(b"POST /head/block", _LENGTH, body=b"hello"),
-        _request(b"HEAD /head/block"),
-        _request(b"PUT /head/allow", b"Transfer-Encoding: chunked", body=_CHUNKS),
-        _request(b"PUT /end/allow", b"Transfer-Encoding: chunked", b"Trailer: x-a", body=_CHUNKS),
-    )
-)
-SEEDS = (
-    _tunnel(_GET),
-    _tunnel(_HEAD, _GET),
-    _tunnel(_OLD),
-    _tunnel(_FINE, _FINE),
-    _tunnel(_CHUNKED, _GET),
-    _tunnel(_JOB, _GET),
-    _tunnel(_upload(b"fine-tune"), _FINE),
-    _tunnel(_upload(b"assistants"), _JOB),
-    _tunnel(_EXPECTS, _CHUNKED),
-    _tunnel(b"\r\n", _GET, _CHUNKED, _FINE),
-    _ABSOLUTE + _ABSOLUTE,
-    _ABSOLUTE,
-    _FINE.replace(b"POST ", b"POST http://" + HOST),
-    _JOB.replace(b"POST ", b"POST http://" + HOST),
-    _CHUNKED.replace(b"POST ", b"POST http://" + HOST) + _ABSOLUTE,
-    _tunnel(_request(b"OPTIONS *")),
-    _tunnel(_request(b"DELETE /v1/files/a")),
-    *_BY_PATH,
-)
-WORDS = (
-    b"Content-Length: 0\r\n",
-    b"Content-Length: 5\r\n",
-    b"Content-Length: +13\r\n",
-    b"Content-Length: 13, 13\r\n",
-    b"Content-Length : 13\r\n",
-    b"content-length:\t13\r\n",
-    b"Content-Length: 0x0d\r\n",
-    b"Content-Length: 99999999999999999999\r\n",
-    b"Transfer-Encoding: chunked\r\n",
-    b"Transfer-Encoding: identity\r\n",
-    b"Transfer-Encoding: gzip, chunked\r\n",
-    b"Transfer-Encoding: chunked, chunked\r\n",
-    b"Transfer-Encoding:\x0bchunked\r\n",
-    b"Transfer-Encoding : chunked\r\n",
-    b"Transfer-Encoding: xchunked\r\n",
-    b"transfer-encoding: CHUNKED\r\n",
-    b"Transfer-Encoding:\r\n chunked\r\n",
-    b"Host: other.example.com\r\n",
-    b"Host: " + HOST + b"\r\n",
-    b"Host:\r\n",
-    b" folded\r\n",
-    b"\tfolded\r\n",
-    b"\r\n",
-    b"\n",
-    b"\r",
-    b"\0",
-    b"0\r\n\r\n",
-    b"0\r\n",
-    b"5\r\nhello\r\n",
-    b"ffffffffffffffff\r\n",
-    b"0x5\r\n",
-    b"-1\r\n",
-    b"5 ;a\r\n",
-    b"00000000000000000005\r\n",
-    b"Connection: close\r\n",
-    b"Connection: keep-alive\r\n",
-    b"Connection: Host\r\n",
-    b"Connection: Content-Length\r\n",
-    b"Expect: 100-continue\r\n",
-    b"Expect: x\r\n",
-    b"Trailer: Host\r\n",
-    b"TE: trailers\r\n",
-    b"Upgrade: h2c\r\n",
-    b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
-    b"Keep-Alive: 1\r\n",
-    b"Proxy-Connection: close\r\n",
-    b"Proxy-Authorization: Basic YTpi\r\n",
-    b"X-HTTP-Method-Override: PUT\r\n",
-    b"Content-Encoding: gzip\r\n",
-    b"HTTP/1.0",
-    b"HTTP/1.1",
-    b"HTTP/2.0",
-    b"HTTP/0.9",
-    b"http/1.1",
-    b"GET ",
-    b"get ",
-    b"HEAD ",
-    b"PUT ",
-    b"CONNECT ",
-    b"TRACE ",
-    b"PRI * ",
-    b"http://" + HOST,
-    b"https://" + HOST,
-    b"http://other.example.com",
-    b"//",
-    b"/../",
-    b"%2e%2e/",
-    b"#",
-    b"?",
-    b"@",
-    b";",
-    b" ",
-    b"\t",
-    b"\x80",
-    b"\xff",
-    b"\x85",
-    b"\xa0",
-    b"Content-Length",
-    b"Transfer-Encoding",
-    b"Host",
-    b":",
-    b"chunked",
-    _GET,
-    _FINE,
-    _CHUNKED,
-    _JOB,
-    b"/head/allow",
-    b"/head/block",
-    b"/end/allow",
-    b"/end/block",
-    b" HTTP/1.1\r\n",
-    b"\r\n\r\n",
-    b"Connection: content-length\r\n",
-)
+OWN_FAULTS = frozenset({"engine", "hook", "inspection", "timeout"})
+"""Causes that no input may bring about: whatever it is, it is foreseen."""
+_NAMES = tuple(at.partition(b":")[0].decode() for at in (HOST, BY_PATH))
 
 
 class Lanes:
@@ -212,24 +33,45 @@ class Lanes:
         self._loop = asyncio.new_event_loop()
         self._stack = contextlib.AsyncExitStack()
         directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="subrosa-fuzz-")))
-        self._ground = self._loop.run_until_complete(self._stack.enter_async_context(twins(directory)))
+        entered = self._stack.enter_async_context(twins(directory, *_NAMES))
+        self._ground = self._loop.run_until_complete(entered)
 
-    def check(self, _: bytes, pieces: Iterable[bytes]) -> None:
+    def clear(self, _: bytes, pieces: Iterable[bytes]) -> None:
+        """The input is what a client says from its first octet on."""
+        self._alike(few(tuple(pieces)))
+
+    def in_tls(self, _: bytes, pieces: Iterable[bytes]) -> None:
+        """The input is what a client says in TLS, in a tunnel."""
+        said = few(tuple(pieces))
+        self._alike(said, within=_NAMES[BY_PATH in b"".join(said)])
+
+    def answers(self, data: bytes, pieces: Iterable[bytes]) -> None:
+        """The input is what the destination says."""
+        how = data[0] if data else 0
+        first, *rest = few(tuple(pieces)) or (b"",)
+        told = tuple(piece for piece in (first[1:], *rest) if piece)
+        reply = Reply(closes=bool(how & CLOSES) or not told, early=bool(how & EARLY), pieces=told or (b"",))
+        self._alike(ASKING[how % len(ASKING)], reply)
+
+    def _alike(self, pieces: Sequence[bytes], reply: Reply = FINE, within: str = "") -> None:
         """Raises AssertionError where the lanes differ."""
-        cut = few(tuple(pieces))
-        judged_by = shipped() if HOST[:14] in b"".join(cut) else policy(by_path())
-        if self._differences(cut, judged_by, TURNS):
-            assert not (told := self._differences(cut, judged_by, PATIENT)), "\n".join(told)
+        self._ground.reply = reply
+        judged_by = shipped() if HOST[:14] in b"".join(pieces) else policy(by_path())
+        if self._differences(pieces, judged_by, within, TURNS):
+            assert not (told := self._differences(pieces, judged_by, within, PATIENT)), "\n".join(told)
 
-    def _differences(self, pieces: Sequence[bytes], judged_by: Policy, turns: int) -> list[str]:
-        return differences(self._loop.run_until_complete(self._both(pieces, judged_by, turns)))
+    def _differences(self, pieces: Sequence[bytes], judged_by: Policy, within: str, turns: int) -> list[str]:
+        return differences(self._loop.run_until_complete(self._both(pieces, judged_by, within, turns)))
 
-    async def _both(self, pieces: Sequence[bytes], judged_by: Policy, turns: int) -> dict[str, Became]:
-        placed = [piece.replace(PORT, b"%d" % self._ground.port) for piece in pieces]
+    async def _both(
+        self, pieces: Sequence[bytes], judged_by: Policy, within: str, turns: int
+    ) -> dict[str, Became]:
+        port = self._ground.tls_port if within else self._ground.port
+        placed = [piece.replace(PORT, b"%d" % port) for piece in pieces]
         became = {}
         for lane, setup in self._ground.gateways.items():
             setup.current[0] = judged_by
-            became[lane] = await self._ground.say(lane, placed, turns=turns)
+            became[lane] = await self._ground.say(lane, placed, turns=turns, within=within)
         return became
 
 
@@ -239,12 +81,15 @@ def few(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
 
 
 def differences(became: dict[str, Became]) -> list[str]:
-    """How two lanes differ; and what the sink cannot read of what either sent on."""
-    told = [
-        f"the sink cannot read what {lane} sent on: {one.broken}"
-        for lane, one in became.items()
-        if one.broken
-    ]
+    """How two lanes differ; what the sink cannot read of what either sent on; and where either failed."""
+    told = []
+    for lane, one in became.items():
+        if one.broken:
+            told.append(f"the sink cannot read what {lane} sent on: {one.broken}")
+        reasons = [decision["verdict"].reason for decision in one.decisions]
+        reasons += [outcome["refused"] for outcome in one.outcomes]
+        if Reason.ENGINE in reasons or OWN_FAULTS & dict(one.causes).keys():
+            told.append(f"the {lane} lane failed: {one.causes}")
     engine, lean = became.values()
     for name in engine.__dataclass_fields__:
         one, other = getattr(engine, name), getattr(lean, name)
@@ -259,6 +104,16 @@ def lanes() -> Lanes:
     return Lanes()
 
 
-def check(data: bytes, pieces: Iterable[bytes]) -> None:
+def clear(data: bytes, pieces: Iterable[bytes]) -> None:
     """The law of both lanes."""
-    lanes().check(data, pieces)
+    lanes().clear(data, pieces)
+
+
+def in_tls(data: bytes, pieces: Iterable[bytes]) -> None:
+    """The same within TLS."""
+    lanes().in_tls(data, pieces)
+
+
+def answers(data: bytes, pieces: Iterable[bytes]) -> None:
+    """The same for what they are answered."""
+    lanes().answers(data, pieces)

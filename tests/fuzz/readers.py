@@ -8,7 +8,7 @@ from functools import partial
 import zstandard
 
 from content_kit import BOUNDARY, MULTIPART, aws_chunked
-from fuzz import lanes, laws, seeds
+from fuzz import lanes, laneseeds, laws, seeds
 from subrosa.content.graphql import read_graphql
 from subrosa.content.sql import read_sql
 from subrosa.content.sqltokens import ENGINES
@@ -220,5 +220,7 @@ READERS = (
         (b"\x0a", b"\x12\xff\xff\xff\xff\x0f", b"\x1b"),
         laws.protobuf,
     ),
-    Reader("lanes", lanes.SEEDS, lanes.WORDS, lanes.check),
+    Reader("lanes", laneseeds.SEEDS, laneseeds.WORDS, lanes.clear),
+    Reader("lanes in TLS", laneseeds.INSIDE, laneseeds.WORDS, lanes.in_tls),
+    Reader("lanes, answers", laneseeds.ANSWERS, laneseeds.OF_ANSWERS, lanes.answers),
 )

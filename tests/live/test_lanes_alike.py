@@ -73,8 +73,8 @@ def chunked(path: bytes, body: bytes, *lines: bytes) -> bytes:
     return asked(b"POST " + path, b"Transfer-Encoding: chunked", *lines, body=body)
 
 
-def answer(octets: bytes, **more: bool) -> Reply:
-    return Reply(octets, octets, **more)
+def answer(octets: bytes, *, closes: bool = False, early: bool = False) -> Reply:
+    return Reply(octets, octets, closes, early)
 
 
 GET, CLOSED = (
@@ -152,7 +152,19 @@ ROWS = (
     Row(says="a login", octets=GET, asks=True, login=ANN, status=200),
     Row(says="a login with the request", octets=asked(b"GET http://" + WHERE + b"/head/allow", ANN), bare=True, asks=True, status=200),
     Row(says="a wrong login with the request, and a right one", octets=asked(b"GET http://" + WHERE + b"/head/allow", WRONG) + b"|" + asked(b"GET http://" + WHERE + b"/head/allow", ANN), bare=True, asks=True, status=407),
-    Row(says="a CONNECT with a body and a trailer", octets=b"CONNECT " + WHERE + b" HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nGET /head\r\n0\r\nX-Sum: a\r\n\r\n|" + GET, bare=True, status=400),
+    # tunnels
+    *(
+        Row(says=f"a CONNECT with {said}", octets=b"CONNECT " + WHERE + b" HTTP/1.1\r\nHost: " + WHERE + b"\r\n" + lines, bare=True, status=400)
+        for said, lines in (
+            ("a body and a trailer", b"Transfer-Encoding: chunked\r\n\r\n9\r\nGET /head\r\n0\r\nX-Sum: a\r\n\r\n|" + GET),
+            ("a body whose end the client keeps back", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel|" + GET),
+            ("a length", b"Content-Length: 5\r\n\r\nhello|" + GET),
+            ("a length, in pieces", b"Content-Length: 5\r\n|\r\n|he|llo|" + GET),
+            ("a length and chunks", b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n|" + GET),
+            ("an unknown coding", b"Transfer-Encoding: gzip\r\n\r\n|" + GET),
+        )
+    ),
+    Row(says="a CONNECT with a length of nothing", octets=b"CONNECT " + WHERE + b" HTTP/1.1\r\nContent-Length: 0\r\n\r\n|" + GET, bare=True, status=200),
     # upgrades
     Row(says="an upgrade to WebSocket that is refused there", octets=asked(b"GET /head/allow", b"Connection: Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), status=200),
     Row(says="an upgrade to h2c", octets=asked(b"GET /head/allow", b"Connection: Upgrade", b"Upgrade: h2c"), status=403),
@@ -172,6 +184,7 @@ ROWS = (
     Row(says="an early answer to an upload", octets=sized(b"/head/allow", b"x" * 50_000), reply=answer(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", early=True), status=413),
     Row(says="an early answer to an upload that comes", octets=sized(b"/head/allow", b"hel|lo").replace(b"Length: 6", b"Length: 5"), reply=answer(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", early=True), status=413),
     Row(says="an answer that is cut short", octets=GET, reply=answer(CLOSED, closes=True), status=200),
+    Row(says="octets behind an answer, and another request", octets=GET + b"|" + GET, reply=answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 Smuggled\r\nContent-Length: 0\r\n\r\n"), status=200),
     Row(says="no answer", octets=sized(b"/head/allow", b"hello"), reply=answer(b"", closes=True), status=502),
     Row(says="an answer that is none", octets=GET, reply=answer(b"SSH-2.0-x\r\n\r\n"), status=502),
     Row(says="an answer of two lengths", octets=GET, reply=answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"), status=502),

@@ -6,7 +6,7 @@ waits for a time: what a turn of the event loop brings is over once a few turns 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import Any, override
 
 import h11
 
+from live.clients import trusting
 from live.doubles import ListRecorder
-from live.harness import LANES, LIMITS, Setup, gateway
+from live.harness import HOST, LANES, LIMITS, Setup, gateway
+from live.origins import Authority as Roots
 from subrosa.facts.hosts import Authority
 from subrosa.gateway.bodies import End, FramingError, body_reader
 from subrosa.gateway.egress import EgressDenied
@@ -72,6 +74,7 @@ class Ear(asyncio.Protocol):
         self._moved = moved
         self.octets = bytearray()
         self.closed = False
+        self.in_tls = False
         self.transport: asyncio.Transport | None = None
 
     @override
@@ -88,7 +91,7 @@ class Ear(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._moved.times += 1
         self.closed = True
-        return True
+        return not self.in_tls  # which knows no half of a connection
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -140,19 +143,27 @@ class Sink(asyncio.Protocol):
                 return
 
     def _say(self, reply: "Reply") -> None:
-        self._transport.write(reply.to_head if self._method == b"HEAD" else reply.octets)
-        if reply.closes:
+        whole = reply.to_head if self._method == b"HEAD" else reply.octets
+        self._go_on(iter(reply.pieces or (whole,)), closes=reply.closes)
+
+    def _go_on(self, pieces: Iterator[bytes], *, closes: bool) -> None:
+        self._ground.moved.times += 1
+        if (piece := next(pieces, None)) is not None:
+            self._transport.write(piece)
+            asyncio.get_running_loop().call_soon(lambda: self._go_on(pieces, closes=closes))
+        elif closes:
             self._transport.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the sink answers: once the request is whole or, ``early``, at its head."""
+    """What the sink answers: once the request is whole or, ``early``, at its head; ``pieces`` one after the other."""
 
     octets: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     to_head: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
     closes: bool = False
     early: bool = False
+    pieces: tuple[bytes, ...] = ()
 
 
 FINE = Reply()
@@ -170,22 +181,23 @@ class Watcher(ListRecorder):
 
 
 class OnlySink:
-    """An egress guard that knows every name, here, at the sink's port only: what else listens here is none of it."""
+    """An egress guard that knows every name, here, at the sink's ports only: what else listens here is none of it."""
 
     def __init__(self, ground: "Ground") -> None:
         self._ground = ground
 
     async def vet(self, authority: Authority) -> Sequence[str]:
-        if authority.port != self._ground.port:
+        if authority.port not in (self._ground.port, self._ground.tls_port):
             raise EgressDenied("no-answer", f"{authority.host} has no address")
         return ("127.0.0.1",)
 
 
 @dataclass(slots=True)
 class Ground:
-    """Both gateways, and the sink at ``port``."""
+    """Both gateways, and the sink at ``port``, with TLS at ``tls_port``."""
 
     port: int = 0
+    tls_port: int = 0
     gateways: dict[str, Setup] = field(default_factory=dict)
     streams: dict[int, bytearray] = field(default_factory=dict)
     """What the sink got over each connection since the last question; lean keeps connections for other clients."""
@@ -202,8 +214,9 @@ class Ground:
         *,
         half_close: bool = False,
         turns: int = TURNS,
+        within: str = "",
     ) -> Became:
-        """Say octets to one lane, in these pieces."""
+        """Say octets to one lane, in these pieces; ``within`` TLS to a name, in a tunnel to it, where that is told."""
         setup = self.gateways[lane]
         recorder = setup.recorder
         self.streams.clear()
@@ -214,6 +227,8 @@ class Ground:
         recorder.causes.clear()
         loop = asyncio.get_running_loop()
         transport, ear = await loop.create_connection(lambda: Ear(self.moved), "127.0.0.1", setup.port)
+        if within:
+            transport = await self._enter(transport, ear, within, setup)
         for piece in pieces:
             if not transport.is_closing():
                 transport.write(piece)
@@ -235,14 +250,32 @@ class Ground:
             causes=tuple(sorted(recorder.causes.items())),
         )
 
+    async def _enter(
+        self, transport: asyncio.Transport, ear: Ear, name: str, setup: Setup
+    ) -> asyncio.Transport:
+        at = b"%b:%d" % (name.encode(), self.tls_port)
+        transport.write(b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (at, at))
+        while not ear.octets.endswith(b"\r\n\r\n"):
+            assert not ear.closed, "a tunnel is refused"
+            await asyncio.sleep(0)
+        ear.octets.clear()
+        ear.in_tls = True
+        context = trusting(setup.ca, "http/1.1")
+        inside = await asyncio.get_running_loop().start_tls(transport, ear, context, server_hostname=name)
+        assert inside is not None
+        return inside
+
 
 @contextlib.asynccontextmanager
-async def twins(directory: Path, **more: Any) -> AsyncIterator[Ground]:
-    """Both gateways over the same settings."""
+async def twins(directory: Path, *names: str, **more: Any) -> AsyncIterator[Ground]:
+    """Both gateways over the same settings; the sink has a certificate for these names."""
     ground = Ground()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Sink(ground), "127.0.0.1", 0)
-    ground.port = server.sockets[0].getsockname()[1]
+    roots = Roots(directory)
+    context = roots.server_context(*(names or (HOST,)), alpn=("http/1.1",))
+    clear = await loop.create_server(lambda: Sink(ground), "127.0.0.1", 0)
+    in_tls = await loop.create_server(lambda: Sink(ground), "127.0.0.1", 0, ssl=context)
+    ground.port, ground.tls_port = (server.sockets[0].getsockname()[1] for server in (clear, in_tls))
     async with contextlib.AsyncExitStack() as stack:
         for lane, lanes in LANES.items():
             work = directory / lane
@@ -250,7 +283,7 @@ async def twins(directory: Path, **more: Any) -> AsyncIterator[Ground]:
             ground.ids[lane] = count(1)
             recorder = Watcher()
             recorder.moved = ground.moved
-            given = {"egress": OnlySink(ground), "limits": LIMITS, **more}
+            given = {"egress": OnlySink(ground), "limits": LIMITS, "trust": roots, **more}
             ground.gateways[lane] = await stack.enter_async_context(
                 gateway(
                     work,
@@ -261,7 +294,8 @@ async def twins(directory: Path, **more: Any) -> AsyncIterator[Ground]:
                 )
             )
         yield ground
-    server.close()
+    clear.close()
+    in_tls.close()
 
 
 # --- reading what came -----------------------------------------------------------------------------------------

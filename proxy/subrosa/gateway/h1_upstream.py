@@ -174,6 +174,8 @@ class UpstreamSide(Http1Client):
             return
         if self.data or not plain(self.request, self.response):
             yield from super().mark_done()
+            if self.data and self.state == self.read_headers:  # no answer begins before it is asked for
+                yield from self._gone(events.DataReceived(self.conn, b""))
             return
         self.request = self.response = self.stream_id = None
         self.request_done = self.response_done = False
