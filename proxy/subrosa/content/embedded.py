@@ -23,7 +23,7 @@ MOST_LOOKS: Final = 1000
 """Pieces of one body that are looked at."""
 
 _ALPHABET: Final = frozenset(ascii_letters + digits + "+/_-\\")
-_URL: Final = r"data:[^,\"\\]{0,128};base64,"
+_URL: Final = r"data:(?:[^,\"\\]|\\/){0,128};base64,"
 _LETTER: Final = r"(?:[A-Za-z0-9+/_-]|\\/)"
 IN_JSON: Final = re.compile(rf'(?<!\\)"(?:{_URL}|{_LETTER}{{{LEAST_TEXT}}})')
 """The opening quote of a string that may be base64."""
@@ -38,7 +38,11 @@ _BASE64URL: Final = str.maketrans("-_", "+/", " \t\r\n")
 
 def signs_in(text: str) -> bool:
     """Whether a stretch of JSON may have content in a string."""
-    octets = text.encode("utf-8", "surrogatepass")
+    return may_hide(text.encode("utf-8", "surrogatepass"))
+
+
+def may_hide(octets: bytes) -> bool:
+    """Whether a stretch of JSON, or a whole body of it, may have content in a string."""
     return _RUN in octets.translate(_LETTERS) or b";base64," in octets
 
 

@@ -65,6 +65,11 @@ class Position:
         return self._others[0]
 
     @property
+    def names(self) -> frozenset[str]:
+        """The folded keys of members that a pattern follows, `ANY_KEY` among them."""
+        return frozenset(name for node in self._nodes for name in node.children) - {ANY_INDEX}
+
+    @property
     def has_members(self) -> bool:
         """Whether a pattern goes on below as an object."""
         return any(node.children.keys() - {ANY_INDEX} for node in self._nodes)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from subrosa.content.collect import MOST_VALUE, TAGS, Collector
-from subrosa.content.embedded import IN_JSON, LEAST_TEXT, Embedded, signs_in
+from subrosa.content.embedded import IN_JSON, Embedded, signs_in
 from subrosa.content.jsonpaths import Position, compile_paths
 from subrosa.content.jsontokens import INNER, is_whole, space_end, unescape
 from subrosa.facts.unreadable import Ambiguity, UnreadableError
@@ -95,7 +95,9 @@ class JsonSink:
         """A string from anywhere in the document, or the beginning of a long one; ``raw`` as it stands there."""
         if self.wants_references:
             self.reference(text)
-        if self._embedded is not None and len(raw) >= LEAST_TEXT:
+        if self._embedded is not None and IN_JSON.match(
+            f'"{raw}'
+        ):  # as it is found in a stretch, however it is cut
             self._embedded.text(unescape(raw[: self._embedded.most_text]))
 
     def passed_over(self, text: str, start: int, stop: int) -> None:

@@ -48,7 +48,7 @@ class Pattern(Protocol):
 class KindTable:
     """Recognisers compiled once; raises ValueError for an id given twice, a pattern re2 refuses, or no evidence."""
 
-    __slots__ = ("_by_content", "_by_sign", "_names", "_offsets", "_remembered", "_texts")
+    __slots__ = ("_by_content", "_by_sign", "_names", "_remembered", "_texts")
 
     def __init__(self, recognisers: Iterable[Recogniser] = ()) -> None:
         known: dict[str, Recogniser] = {}
@@ -68,12 +68,12 @@ class KindTable:
         self._remembered = lru_cache(4096)(self._said_by)
         self._by_content = tuple(by_content)
         self._texts = Names([(one.id, one.text, at) for at, (one, _) in enumerate(by_content) if one.text])
-        self._by_sign: dict[tuple[int, bytes], list[int]] = {}
+        by_sign: dict[int, dict[bytes, list[int]]] = {}
         for number, (one, _) in enumerate(by_content):
             if one.magic:
                 at, sign = one.magic[0]
-                self._by_sign.setdefault((at, sign[:1]), []).append(number)
-        self._offsets = frozenset(at for at, _ in self._by_sign)
+                by_sign.setdefault(at, {}).setdefault(sign[:1], []).append(number)
+        self._by_sign = tuple(by_sign.items())
 
     def by_name(self, name: str) -> tuple[KindFound, ...]:
         """What a file name or an object key says, each once; some clients percent-encode it."""
@@ -93,8 +93,8 @@ class KindTable:
         text = as_text(prefix)
         said = frozenset() if text is None else frozenset(self._texts.search(text.encode()))
         numbers = {number for number in said if not self._by_content[number][0].magic}
-        for at in self._offsets:
-            for number in self._by_sign.get((at, prefix[at : at + 1]), ()):
+        for at, numbered in self._by_sign:
+            for number in numbered.get(prefix[at : at + 1], ()):
                 one = self._by_content[number][0]
                 signs = all(prefix.startswith(sign, at) for at, sign in one.magic)
                 if signs and (one.text is None or number in said):

@@ -86,6 +86,14 @@ def read_label(content_type: str | None, doubt: Doubt = Doubt.NONE) -> Label:
     return Label(form, boundary, lines, bool(boundary) or kind.media_type.startswith("multipart/"))
 
 
+def is_json(content_type: str | None) -> bool:
+    """Whether this labels JSON, in a charset that is read."""
+    try:
+        return read_label(content_type).form is Form.JSON
+    except UnreadableError:
+        return False
+
+
 def _form(media_type: str) -> Form | None:
     if media_type in _GENERIC:
         return None

@@ -51,6 +51,8 @@ _MOST_FREQUENT: Final = 32
 
 def marks_in(prefix: bytes) -> list[str]:
     """The marks against training that stand in a prefix."""
+    if not (b".training-mining" in prefix or b"useplus" in prefix or b"reservation" in prefix.lower()):
+        return []  # each has one of these, and most files have none
     found = [name for name, pattern in _MARKS.items() if pattern.search(prefix)]
     if "tdmrep" in found and _TDM_SPACE not in prefix and b"tdm-reservation" not in prefix.lower():
         found.remove("tdmrep")

@@ -95,6 +95,17 @@ NEVER_A_REQUEST: Final = frozenset(
 )
 """Shapes of which one row alone is no call of an inference API."""
 
+_THEIR_KEYS: Final = frozenset(
+    "chosen preferred_output audio_filepath type supervisions source-ref source annotations".split()
+)
+"""Each of these has one of these keys."""
+
+
+def never_a_request(row: Row) -> bool:
+    """Whether one row alone has a shape that no call of an inference API has."""
+    return not _THEIR_KEYS.isdisjoint(row) and any(LINES[shape](row) for shape in NEVER_A_REQUEST)
+
+
 _LONG_ROWS: Final = {
     "chat-jsonl": re.compile(
         r'\A\s*\{(?!.{0,4096}?"model"\s*:).{0,4096}?"messages"\s*:\s*\[\s*\{\s*"(?:role|content)"\s*:'

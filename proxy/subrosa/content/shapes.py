@@ -15,10 +15,13 @@ from subrosa.content.unwrap import layers
 
 PREFIX: Final = 64 * 1024
 
-_ROW_FILES: Final = (".jsonl", ".ndjson", ".jsonlines", ".manifest")
+ROW_FILES: Final = (".jsonl", ".ndjson", ".jsonlines", ".manifest")
+"""Names of files that say of themselves that each line is a row."""
+
 _CARD_KEY: Final = re.compile(r"(?:task_categories|dataset_info|size_categories):")
 _CARD_SPLIT: Final = re.compile(r"(?:\s++-?|-)\s*+split: train\b")
-_COCO: Final = ('"images"', '"annotations"', '"categories"')
+COCO: Final = ('"images"', '"annotations"', '"categories"')
+"""The keys of which a file in the format of COCO has each."""
 _COCO_ROW: Final = re.compile(r'"(?:bbox|segmentation)"\s*:')
 _COMMON_VOICE: Final = frozenset({"client_id", "path", "sentence", "up_votes", "down_votes"})
 _LJ_LINE: Final = re.compile(r"[A-Za-z]++(?:[0-9]++(?:[-_][0-9]++)?|[-_][0-9]++)\|[^|\n]++\|[^|\n]++")
@@ -80,13 +83,13 @@ def _binary(prefix: bytes, base: str) -> str | None:
 
 
 def _of_objects(text: str, base: str, *, cut: bool) -> list[str]:
-    if all(key in text for key in _COCO) and _COCO_ROW.search(text):
+    if all(key in text for key in COCO) and _COCO_ROW.search(text):
         return ["coco"]
     rows = rows_of_lines(text, cut=cut)
-    if not rows and cut and base.endswith(_ROW_FILES):
+    if not rows and cut and base.endswith(ROW_FILES):
         return shapes_of_a_long_row(text)
     shapes = shapes_of_rows(rows)
-    if len(rows) > 1 or cut or base.endswith(_ROW_FILES):
+    if len(rows) > 1 or cut or base.endswith(ROW_FILES):
         return shapes
     return [shape for shape in shapes if shape in NEVER_A_REQUEST]
 

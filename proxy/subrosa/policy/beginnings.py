@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from subrosa.content.kinds import KindTable
-from subrosa.content.labels import Doubt
+from subrosa.content.labels import Doubt, is_json
 from subrosa.content.messageframes import Framing
+from subrosa.content.quiet import Quiet
 from subrosa.content.reader import BodyReader, ReaderLimits
 from subrosa.facts.body import BodyFacts, Want, unreadable_body
 from subrosa.facts.fields import Fields, parse_codings, parse_content_type
@@ -48,18 +49,21 @@ class Beginning:
     framing: Framing | None = None
     open: bool = True
     """Whether octets can still say something."""
+    quiet: Quiet | None = None
+    """Looks at the whole of one that is small, before anything reads it."""
 
 
 class Beginnings:
     """The beginnings of the bodies of one plan, by the labels that they come with."""
 
-    __slots__ = ("_doubt", "_facts", "_found", "_is_object", "_reading", "_want")
+    __slots__ = ("_doubt", "_facts", "_found", "_is_object", "_quiet", "_reading", "_want")
 
     def __init__(self, reading: Reading, want: Want, doubt: Doubt, *, is_object: bool) -> None:
         self._reading = reading
         self._want = want
         self._doubt = doubt
         self._is_object = is_object
+        self._quiet = Quiet.of(want, reading.tags, reading.kinds)
         self._found: dict[_Key, Beginning] = {}
         self._facts: dict[tuple[_Alike, tuple[str, ...]], BodyFacts] = {}
 
@@ -108,7 +112,8 @@ class Beginnings:
             facts = self.reader(Beginning(NOTHING_READ, label, codings)).facts
             if len(label or "") + sum(map(len, codings)) <= _USUAL:
                 _keep(self._facts, alike, facts)
-        return Beginning(facts, label, codings)
+        looked_at = not codings and not self._is_object and is_json(label)
+        return Beginning(facts, label, codings, quiet=self._quiet if looked_at else None)
 
 
 def _alike(label: str | None) -> _Alike:

@@ -8,6 +8,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 from dataclasses import replace
 
 from subrosa.content.messageframes import Framing
+from subrosa.content.quiet import MOST_QUIET
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import NO_BODY, Want, no_message_yet
 from subrosa.facts.copies import sources_of, target_of
@@ -29,7 +30,9 @@ from subrosa.policy.verdict import Outcome, Reason, Verdict
 class Inspection:
     """One transfer under one generation of the policy."""
 
-    __slots__ = ("_begun", "_plan", "_reader", "framing", "policy", "subject", "verdict")
+    __slots__ = (
+        "_begun", "_missing", "_pieces", "_plan", "_reader", "framing", "policy", "subject", "verdict",
+    )  # fmt: skip
 
     def __init__(self, policy: Policy, connect: ConnectFacts, tls: TlsFacts | None = None) -> None:
         self.policy = policy
@@ -37,6 +40,9 @@ class Inspection:
         self._plan: Plan | None = None
         self._begun: Beginning | None = None
         self._reader: BodyReader | None = None
+        self._pieces: list[bytes] | None = None
+        """The octets of a body that is looked at once it is whole."""
+        self._missing = 0
         self.framing: Framing | None = None
         """How the body is cut into messages, where each must be judged by itself; see `messages.py`."""
         self.subject = Subject(
@@ -93,6 +99,8 @@ class Inspection:
         subject.body = begun.facts
         if not self._judge(Stage.HEAD).decided and begun.open:
             self._begun = begun
+            if begun.quiet is not None and head.length is not None and head.length <= MOST_QUIET:
+                self._pieces, self._missing = [], head.length
         return self.verdict
 
     def _by_message(self, framing: Framing | None = None) -> Verdict:
@@ -106,6 +114,12 @@ class Inspection:
 
     def data(self, octets: bytes) -> Verdict:
         """Take octets of the body, any number of them; judged where the reader asks, however they were cut."""
+        if self._pieces is not None:
+            self._pieces.append(octets)
+            self._missing -= len(octets)
+            if self._missing >= 0:
+                return self.verdict
+            octets = self._whole()  # it is longer than its head says
         if not self.verdict.decided and (reader := self._open()) is not None:
             reader.feed(octets)
         return self.verdict
@@ -119,6 +133,7 @@ class Inspection:
 
     def end(self) -> Verdict:
         """The body is complete: every fact is settled, so the verdict is too."""
+        self._look()
         if not self.verdict.decided and (reader := self._open()) is not None:
             reader.end()
         if not self.verdict.decided:
@@ -128,7 +143,7 @@ class Inspection:
     def refuse(self, verdict: Verdict) -> Verdict:
         """End the transfer with a guard's refusal, whatever the rules would have said."""
         self.verdict = verdict
-        self._reader = self._begun = None
+        self._reader = self._begun = self._pieces = None
         return verdict
 
     def want(self) -> Want:
@@ -144,7 +159,7 @@ class Inspection:
     def _judge(self, stage: Stage, *, told: Stage | None = None) -> Verdict:
         verdict = self.judge(stage, told=told)
         if verdict.decided:
-            self._reader = self._begun = None
+            self._reader = self._begun = self._pieces = None
         self.verdict = verdict
         return verdict
 
@@ -154,6 +169,22 @@ class Inspection:
         subject.head, subject.standing, subject.declared = head, plan.standing, plan.declared
         subject.renew()
         return plan
+
+    def _look(self) -> None:
+        """Look at a body that is whole now; one that is not quiet is read after all, as if its octets came only now."""
+        begun, head = self._begun, self.subject.head
+        if self._pieces is None or begun is None or begun.quiet is None or head is None:
+            return
+        body = self._whole()
+        facts = begun.quiet.facts(body, _name(head))
+        if facts is not None:
+            self.subject.body, self._begun = facts, None
+        else:
+            self.data(body)
+
+    def _whole(self) -> bytes:
+        pieces, self._pieces = self._pieces or [], None
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _open(self) -> BodyReader | None:
         """The reader of the body, made when its first octets come: most bodies need none."""

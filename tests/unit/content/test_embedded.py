@@ -28,6 +28,14 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+@pytest.mark.parametrize("step", [1 << 30, 1000, 7])
+def test_what_is_no_line_of_base64_is_none_wherever_the_body_is_cut(step: int) -> None:
+    blanks = " ".join(CODED[at : at + 64] for at in range(0, 1280, 64))
+    body = json.dumps({"x": "y" * 1100 + "!", "z": blanks}).encode()
+
+    assert ids(read(pieces(body, step), JSON)) == set()
+
+
 PLACES = [
     pytest.param({"input_audio": {"data": CODED, "format": "wav"}}, id="a field of an API"),
     pytest.param({"url": "data:audio/wav;base64," + CODED}, id="a data url"),

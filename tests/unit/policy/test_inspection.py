@@ -1,12 +1,16 @@
 """The inspection: what is told of a transfer is the same however its body was cut."""
 
+from dataclasses import replace
+
 import pytest
 
+from helpers import TAGS, inspect, operation, policy
 from helpers import head as request_head
-from helpers import inspect, operation, policy
 from subrosa.facts.stage import Stage
+from subrosa.facts.tags import JsonCarrier
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.purposes import Purpose
+from subrosa.policy.verdict import Outcome
 
 FILES = policy(
     operations=[
@@ -71,6 +75,38 @@ def test_a_body_that_can_hold_no_field_streams_before_its_end(step: int) -> None
 
     assert inspection.verdict.allows
     assert inspection.verdict.stage is Stage.BODY
+
+
+JSON = ("Content-Type", "application/json")
+TAGGING = replace(policy(), tags=replace(TAGS, json=(JsonCarrier(path="metadata.*"),)))
+TAGGED = b'{"x": "%s", "metadata": {"purpose": "model-training"}}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"text": "%s"}' % (b"word " * 500), id="nothing is in it"),
+        pytest.param(TAGGED % b"", id="a tag"),
+        pytest.param(TAGGED % (b"word " * 5000), id="a tag behind much else"),
+        pytest.param(b'{"text": "word"', id="it ends too early"),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1000, 65_536])
+def test_a_body_with_a_length_is_judged_as_one_without(body: bytes, step: int) -> None:
+    cut = [body[at : at + step] for at in range(0, len(body), step)]
+    chunks = request_head("/v1/events", lines=[JSON, ("Transfer-Encoding", "chunked")])
+    length = request_head("/v1/events", lines=[JSON, ("Content-Length", str(len(body)))])
+    told, known = inspect(TAGGING, length, *cut), inspect(TAGGING, chunks, body)
+
+    assert told.verdict == known.verdict
+    assert told.subject.body == known.subject.body
+
+
+def test_a_body_longer_than_its_head_says_is_read_like_any_other() -> None:
+    head = request_head("/v1/events", lines=[JSON, ("Content-Length", "10")])
+    inspection = inspect(TAGGING, head, TAGGED % b"", b" " * 2000, end=False)
+
+    assert inspection.verdict.outcome is Outcome.BLOCK
 
 
 def test_of_two_claims_alike_a_block_tells_the_training_one() -> None:
