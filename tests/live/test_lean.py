@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from live.clients import Heard
 from live.doubles import by_path, policy
 from live.harness import HOST, Setup, facing
 from live.origins import Origin, Reply, Seen
+from subrosa.facts.tags import JsonCarrier, TagTable
+from subrosa.facts.tagwords import Vocabulary
 from subrosa.gateway.lean.answering import Answering
 from subrosa.gateway.lean.client import Client
 from subrosa.gateway.lean.dialing import Dialler
@@ -19,7 +22,25 @@ from subrosa.gateway.lean.exchange import Exchange
 from subrosa.gateway.lean.leaves import Leaves
 from subrosa.gateway.lean.pipe import Pipe
 from subrosa.gateway.lean.upstream import Upstream
+from subrosa.policy.conditions import build
+from subrosa.policy.rules import Rank, Rule
 from subrosa.policy.verdict import Outcome, Reason
+
+TAGGED = replace(
+    policy(
+        Rule(
+            id="pledge.training-tag",
+            rank=Rank.SEALED,
+            outcome=Outcome.BLOCK,
+            reason=Reason.TRAINING_TAG,
+            when=build({"tag": "training"}),
+        )
+    ),
+    tags=TagTable(
+        json=(JsonCarrier(path="metadata.*"),), vocabulary=Vocabulary(compound=frozenset({"model-training"}))
+    ),
+)
+"""A policy that reads tags in JSON."""
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.lanes("lean")]
 
@@ -178,6 +199,29 @@ async def test_a_head_that_comes_again_with_another_body_is_judged_by_that(tmp_p
             assert (await client.hear()).body == body
         digests = [one.sha256 for one in setup.recorder.outcomes]
         assert len(set(digests)) == 3
+
+
+async def test_a_call_that_comes_again_with_another_body_is_judged_by_that(tmp_path: Path) -> None:
+    quiet, tagged = b'{"a": {"purpose": "model-training"}}', b'{"metadata":{"b":"model-training"}} '
+    bodies = [quiet, quiet, tagged, quiet, tagged, quiet]
+    lines = ("Content-Type: application/json", f"Content-Length: {len(quiet)}")
+    async with facing(tmp_path, current=TAGGED) as (setup, origin):
+        client = await setup.h1(origin)
+        heard = []
+        for body in bodies:
+            client.write(request(origin, "/v1/events", *lines, method="POST") + body)
+            heard.append((await client.hear()).status)
+        await setup.recorder.at_rest()
+
+        assert heard == [200, 200, 403, 200, 403, 200]
+        assert [one.verdict.reason for one in setup.recorder.decisions] == [
+            Reason.TRAINING_TAG if body == tagged else Reason.ALLOWED for body in bodies
+        ]
+        assert [one.tags for one in setup.recorder.decisions][2] == (
+            ("json:metadata.*", "b", "model-training"),
+        )
+        assert len({one.id for one in setup.recorder.decisions}) == len(bodies)
+        assert [bytes(one.body) for one in origin.tally.requests] == [quiet] * 4
 
 
 # --- what fails ----------------------------------------------------------------------------------------------

@@ -45,7 +45,9 @@ class Judged:
         self._hashed = 0
         self._thinking = 0.0
         self._known: Known | None = None
-        """Where to remember what is decided, if that is at the head."""
+        """Where to remember what is decided, if nothing but the head is what decides."""
+        self._before: Decision | None = None
+        """What was decided of the same head with nothing in its body, where the body is still to come."""
 
     # --- judging -------------------------------------------------------------------------------------------
 
@@ -94,7 +96,10 @@ class Judged:
     def _begin_now(self, heard: Heard, connect: ConnectFacts, *, wrong: bool = False) -> Rest | None:
         known = heard.known
         if known is not None and known.decision is not None and not wrong and self._is_known(known, connect):
-            return self._record_now(known.decision)
+            if self.verdict.decided:
+                return self._record_now(known.decision)
+            self._before = known.decision
+            return None
         if self._begin(heard.tls, connect, wrong=wrong):
             if self.verdict.decided:
                 self._note(heard)
@@ -121,9 +126,11 @@ class Judged:
         ports, inspection = self.shared.ports, known.inspection
         if inspection is None or inspection.policy is not ports.policy() or ports.lockdown():
             return False
-        if known.connect != connect:
+        if known.connect is not connect and known.connect != connect:
             return False
-        self.head, self._inspection, self.verdict = known.head, inspection, inspection.verdict
+        self.head = known.head
+        self._inspection = Inspection.like(inspection) if inspection.quiet else inspection
+        self.verdict = self._inspection.verdict
         return True
 
     async def _admit(self, identify: Identify) -> None:
@@ -219,10 +226,12 @@ class Judged:
         if self._recording or inspection is None:
             return None
         self._recording = True
+        if inspection.repeats and inspection.verdict is self.verdict:
+            before = self._before
         if before is not None:
             decision = before.again(self.id)
         else:
-            settled = inspection.verdict is self.verdict and not self._hashed
+            settled = inspection.verdict is self.verdict and (inspection.quiet or not self._hashed)
             inspection.verdict = self.verdict
             decision = decision_of(inspection, self.id, self.transport)
             if settled and self._known is not None and _is_settled(inspection):
@@ -300,7 +309,7 @@ class Judged:
 
 
 def _is_settled(inspection: Inspection) -> bool:
-    """Whether nothing but the head, and who sends it, made the verdict."""
+    """Whether nothing but the head, and who sends it, made the verdict, and that the body had nothing in it."""
     head = inspection.subject.facts.head
-    at_head = inspection.verdict.stage <= Stage.HEAD
-    return head is not None and head.upgrade is None and inspection.framing is None and at_head
+    alone = inspection.verdict.stage <= Stage.HEAD or inspection.quiet
+    return head is not None and head.upgrade is None and inspection.framing is None and alone

@@ -40,8 +40,8 @@ type Identify = Callable[[], Awaitable[tuple[ConnectFacts, bool]]]
 class Known:
     """What followed from a head, for the next request on the same connection that has the very same octets.
 
-    ``inspection`` is of a head that settled everything, and so is ``decision``: under the same policy, and sent by the
-    same client, the same head settles the same.
+    ``inspection`` is of a head that settled everything, or whose body, with nothing in it, did; and so is ``decision``:
+    under the same policy, and sent by the same client, the same settles the same.
     """
 
     head: RequestHead | None = None

@@ -8,7 +8,7 @@ changes, and further octets cost nothing. Holds no clock and no I/O; one object 
 from dataclasses import replace
 
 from subrosa.content.messageframes import Framing
-from subrosa.content.quiet import MOST_QUIET
+from subrosa.content.quiet import MOST_QUIET, NOTHING
 from subrosa.content.reader import BodyReader
 from subrosa.facts.body import NO_BODY, Want, no_message_yet
 from subrosa.facts.copies import sources_of, target_of
@@ -31,7 +31,7 @@ class Inspection:
     """One transfer under one generation of the policy."""
 
     __slots__ = (
-        "_begun", "_missing", "_pieces", "_plan", "_reader", "framing", "policy", "subject", "verdict",
+        "_before", "_begun", "_missing", "_pieces", "_plan", "_reader", "framing", "policy", "subject", "verdict",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, connect: ConnectFacts, tls: TlsFacts | None = None) -> None:
@@ -43,6 +43,8 @@ class Inspection:
         self._pieces: list[bytes] | None = None
         """The octets of a body that is looked at once it is whole."""
         self._missing = 0
+        self._before: Verdict | None = None
+        """What was decided of the very same head with nothing in its body."""
         self.framing: Framing | None = None
         """How the body is cut into messages, where each must be judged by itself; see `messages.py`."""
         self.subject = Subject(
@@ -53,6 +55,30 @@ class Inspection:
             guarded=policy.guarded,
             asserted=policy.asserted,
         )
+
+    @classmethod
+    def like(cls, other: "Inspection") -> "Inspection":
+        """The inspection of a transfer with the very same head as one that is `quiet`, from the same client.
+
+        Its head is decided as that one's was: undecided. So is its body, if nothing is in it either.
+        """
+        head, plan, made = other.subject.head, other._plan, object.__new__(cls)  # noqa: SLF001 - its own kind
+        made.policy, made.subject, made.framing = other.policy, other.subject, None
+        made.verdict, made._before = _UNDECIDED, other.verdict
+        made._plan, made._reader = plan, None
+        made._begun = plan.beginnings.find(head.fields) if plan is not None and head is not None else None
+        made._pieces, made._missing = [], (head.length if head is not None else None) or 0
+        return made
+
+    @property
+    def quiet(self) -> bool:
+        """Whether its body was looked at once it was whole, there was nothing in it, and that decided."""
+        return self.subject.body is NOTHING and self.verdict.stage is Stage.END
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it ended as the one that it is `like`."""
+        return self._before is not None and self.verdict is self._before
 
     @property
     def source(self) -> Source:
@@ -119,13 +145,17 @@ class Inspection:
             self._missing -= len(octets)
             if self._missing >= 0:
                 return self.verdict
-            octets = self._whole()  # it is longer than its head says
+            self._part()  # it is longer than its head says
+            octets = self._whole()
         if not self.verdict.decided and (reader := self._open()) is not None:
             reader.feed(octets)
         return self.verdict
 
     def trailers(self, fields: Fields) -> Verdict:
         """Take trailer fields: a tag in them counts like one in the head."""
+        self._part()
+        if self._pieces is not None:
+            self.data(self._whole())
         tags, fault = self.policy.tags.head_tags(fields, _NO_QUERY)
         self.subject.head_tags += tuple(tags)
         self.subject.head_tag_fault = self.subject.head_tag_fault or fault
@@ -142,6 +172,7 @@ class Inspection:
 
     def refuse(self, verdict: Verdict) -> Verdict:
         """End the transfer with a guard's refusal, whatever the rules would have said."""
+        self._part()
         self.verdict = verdict
         self._reader = self._begun = self._pieces = None
         return verdict
@@ -177,10 +208,20 @@ class Inspection:
             return
         body = self._whole()
         facts = begun.quiet.facts(body, _name(head))
-        if facts is not None:
-            self.subject.body, self._begun = facts, None
-        else:
+        if facts is None:
+            self._part()
             self.data(body)
+        elif self._before is not None:
+            self.verdict, self._begun = self._before, None
+        else:
+            self.subject.body, self._begun = facts, None
+
+    def _part(self) -> None:
+        """Judge the head by itself after all, where this may not end as what it is `like`."""
+        if self._before is not None and not self.verdict.decided and self.subject.head is not None:
+            fresh = Inspection(self.policy, self.subject.connect, self.subject.tls)
+            fresh.head(self.subject.head)
+            self.subject, self._begun, self._before = fresh.subject, fresh._begun, None
 
     def _whole(self) -> bytes:
         pieces, self._pieces = self._pieces or [], None

@@ -10,7 +10,7 @@ from subrosa.facts.stage import Stage
 from subrosa.facts.tags import JsonCarrier
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.purposes import Purpose
-from subrosa.policy.verdict import Outcome
+from subrosa.policy.verdict import Outcome, Reason, refusal
 
 FILES = policy(
     operations=[
@@ -107,6 +107,55 @@ def test_a_body_longer_than_its_head_says_is_read_like_any_other() -> None:
     inspection = inspect(TAGGING, head, TAGGED % b"", b" " * 2000, end=False)
 
     assert inspection.verdict.outcome is Outcome.BLOCK
+
+
+BODIES = [
+    pytest.param(b'{"x": "", "metering": {"purpose": "model-training"}}', id="nothing is in it either"),
+    pytest.param(TAGGED % b"", id="a tag"),
+    pytest.param(b'{"x": "", "metadata": {"purpose": "model-training"}%', id="no JSON"),
+    pytest.param(TAGGED % b"longer", id="longer than the head says"),
+    pytest.param(b'{"x": ""', id="it ends too early"),
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("step", [1, 65_536])
+def test_a_head_that_comes_again_is_judged_as_if_it_came_first(body: bytes, step: int) -> None:
+    length = len(TAGGED % b"")
+    head = request_head("/v1/events", lines=[JSON, ("Content-Length", str(length))])
+    first = inspect(TAGGING, head, b'{"x": "%s"}' % (b"y" * (length - 9)))
+    cut = [body[at : at + step] for at in range(0, len(body), step)]
+    again = Inspection.like(first)
+    for piece in cut:
+        again.data(piece)
+    told, known = again.end(), inspect(TAGGING, head, *cut)
+
+    assert first.quiet
+    assert told == known.verdict
+    assert again.repeats is known.quiet
+    assert again.subject.body == known.subject.body
+    assert first.quiet
+
+
+def test_a_head_that_comes_again_with_a_tag_in_its_trailers_is_refused() -> None:
+    head = request_head("/v1/events", lines=[JSON, ("Content-Length", "2")])
+    again = Inspection.like(inspect(TAGGING, head, b"{}"))
+    again.data(b"{}")
+    again.trailers(request_head("/", lines=[("x-purpose", "model-training")]).fields)
+
+    assert again.end().outcome is Outcome.BLOCK
+    assert not again.repeats
+
+
+def test_a_head_that_comes_again_is_refused_with_facts_of_its_own() -> None:
+    head = request_head("/v1/events", lines=[JSON, ("Content-Length", "2")])
+    first = inspect(TAGGING, head, b"{}")
+    again = Inspection.like(first)
+    again.data(b"{")
+    again.refuse(refusal(Reason.LIMIT, "guard.limit", Stage.BODY))
+
+    assert again.subject is not first.subject
+    assert not again.subject.body.closed
 
 
 def test_of_two_claims_alike_a_block_tells_the_training_one() -> None:
