@@ -35,7 +35,12 @@ from subrosa.gateway.listener import EXPLICIT, SOCKS5, TRANSPARENT, ClientCert, 
 from subrosa.gateway.session import Session
 from subrosa.gateway.socks import VerifiedSocks5
 from subrosa.gateway.tls import GatewayTls
-from subrosa.gateway.trims import FrozenOptions, drop_type_checks, know_connections_by_identity
+from subrosa.gateway.trims import (
+    FrozenOptions,
+    drop_type_checks,
+    know_connections_by_identity,
+    say_nothing_of_frames,
+)
 
 __all__ = ["ClientCert", "Engine", "EngineSettings", "Limits", "Listener"]
 
@@ -85,6 +90,7 @@ class Engine:
         """Make what serving needs."""
         drop_type_checks()
         know_connections_by_identity()
+        say_nothing_of_frames()
         logging.getLogger("mitmproxy").setLevel(logging.ERROR)  # what matters of it comes through the handler
         master = Master(Options(), asyncio.get_running_loop(), with_termlog=False)
         master._legacy_log_events.uninstall()  # noqa: SLF001 - it runs all addons for each line that anything logs

@@ -23,6 +23,7 @@ from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Htt
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from subrosa.facts.head import HeadError, RawHead
+from subrosa.gateway.h2frames import Frames, OverlongError
 from subrosa.gateway.heads import raw_h2_head
 from subrosa.gateway.limits import Limits
 from subrosa.gateway.session import Session
@@ -48,19 +49,23 @@ class Windowed(BufferedH2Connection):
         self.decoder.max_header_list_size = limits.head.head_bytes + limits.head.target_bytes
         self._window = limits.connection_window
         self._block = limits.head.head_bytes + limits.head.target_bytes
+        self._frames = Frames(self.max_inbound_frame_size, preface=not config.client_side)
 
     @override
     def receive_data(self, data: bytes) -> list[h2.events.Event]:
         """Take octets; h2 alone looks at a frame's length, up to 16 MiB, only once the whole frame is there."""
-        events: list[h2.events.Event] = super().receive_data(data)
-        waiting = self.incoming_buffer
-        begun = waiting._data[:3]  # noqa: SLF001 - no public way
-        block = sum(len(frame.data) for frame in waiting._headers_buffer)  # noqa: SLF001 - the same
-        if (len(begun) == 3 and int.from_bytes(begun) > self.max_inbound_frame_size) or block > self._block:  # noqa: PLR2004
-            self._terminate_connection(h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
-            msg = "a frame or a head is too long"
-            raise h2.exceptions.FrameTooLargeError(msg)
+        try:
+            events: list[h2.events.Event] = super().receive_data(self._frames.take(data))
+        except OverlongError as fault:
+            raise self._too_long() from fault
+        begun = self.incoming_buffer._headers_buffer  # noqa: SLF001 - no public way
+        if begun and sum(len(frame.data) for frame in begun) > self._block:
+            raise self._too_long()
         return events
+
+    def _too_long(self) -> h2.exceptions.FrameTooLargeError:
+        self._terminate_connection(h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
+        return h2.exceptions.FrameTooLargeError("a frame or a head is too long")
 
     @override
     def initiate_connection(self) -> None:

@@ -2,6 +2,9 @@
 
 from collections.abc import KeysView
 
+import hpack.hpack
+import hpack.table
+import hyperframe.frame
 from mitmproxy import http
 from mitmproxy.connection import Connection
 from mitmproxy.options import Options
@@ -43,5 +46,12 @@ def drop_type_checks() -> None:
         http.MessageData.__post_init__ = _nothing  # type: ignore[method-assign]
 
 
-def _nothing(_message: object) -> None:
+def say_nothing_of_frames() -> None:
+    """Have the library of HTTP/2 put no words together for logs that nobody reads."""
+    hyperframe.frame.Frame.__repr__ = object.__repr__  # type: ignore[method-assign]
+    for log in (hpack.hpack.log, hpack.table.log):
+        log.debug = _nothing  # type: ignore[method-assign,assignment]
+
+
+def _nothing(*_: object) -> None:
     pass
