@@ -45,7 +45,7 @@ def _address(text: object) -> object:
     except UnreadableError as fault:
         msg = f"`{text}` is no address: write host:port, such as `127.0.0.1:8080` ({fault.detail})"
         raise ValueError(msg) from fault
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{host}:{port}"
 
 
 def _mode(text: str) -> str:

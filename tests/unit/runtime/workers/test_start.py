@@ -24,6 +24,10 @@ def shown() -> dict[str, Any]:
     [
         pytest.param({"state_dir": "/s"}, id="the defaults"),
         pytest.param({"state_dir": "/s", "limits": {"silent_seconds": 2}}, id="one limit"),
+        pytest.param(
+            {"state_dir": "/s", "listeners": [{"listen": "[::]:8080"}], "admin": "[::1]:0"},
+            id="addresses of IPv6",
+        ),
         pytest.param(shown(), id="every setting"),
     ],
 )
