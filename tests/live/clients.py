@@ -46,16 +46,25 @@ def new_trusting(ca: Path, *alpn: str) -> ssl.SSLContext:
     return context
 
 
-async def connect(port: int) -> "Http1":
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connect(port: int, address: str = "") -> "Http1":
+    """A connection to the gateway, from an address of 127.0.0.0/8 where one is told."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, local_addr=(address, 0) if address else None
+    )
     return Http1(reader, writer)
 
 
 async def tunnel(
-    port: int, authority: str, context: ssl.SSLContext | None, *, head: str = "", sni: str | None = None
+    port: int,
+    authority: str,
+    context: ssl.SSLContext | None,
+    *,
+    head: str = "",
+    sni: str | None = None,
+    address: str = "",
 ) -> "Http1":
     """CONNECT, and TLS inside it where there is a context."""
-    client = await connect(port)
+    client = await connect(port, address)
     client.write(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{head}\r\n".encode())
     heard = await client.hear(tunnel=True)
     if heard.status != 200:

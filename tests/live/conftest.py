@@ -110,6 +110,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--lane", choices=list(harness.LANES), help="the lane for all that is not marked `lanes`"
     )
+    parser.addoption(
+        "--every-case",
+        action="store_true",
+        help="send every case of the rules through processes, not one in four",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

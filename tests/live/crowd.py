@@ -27,6 +27,19 @@ def until[T](look: Callable[[], T], what: str) -> T:
     raise AssertionError(what)
 
 
+def at_rest(*processes: int) -> None:
+    """Wait until these have loaded everything: they wait to be told, at every one of many looks."""
+    looks = 0
+
+    def waits() -> bool:
+        nonlocal looks
+        threads = [one for pid in processes for one in Path(f"/proc/{pid}/task").glob("*/stat")]
+        looks = looks + 1 if {one.read_text().rpartition(") ")[2][0] for one in threads} == {"S"} else 0
+        return looks > 50
+
+    until(waits, "they do not come to rest")
+
+
 class Crowd:
     """What a gateway's workers do, from outside."""
 

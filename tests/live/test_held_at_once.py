@@ -77,10 +77,11 @@ class Uploads:
         return context.wrap_socket(plain, server_hostname=HOST)
 
 
-def on_disk(pid: int) -> list[tuple[Path, int]]:
-    """The process's open files without a name, with the octets that each has on disk."""
+def on_disk(gateway: Gateway) -> list[tuple[Path, int]]:
+    """The open files without a name of its processes, with the octets that each has on disk."""
     found = []
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+    opened = [Path(f"/proc/{pid}/fd") for pid in gateway.processes()]
+    for descriptor in (one for directory in opened for one in directory.iterdir()):
         try:
             target, status = str(descriptor.readlink()), descriptor.stat()
         except OSError:
@@ -97,13 +98,13 @@ def test_sixteen_uploads_wait_on_disk_and_memory_stays_flat(
 ) -> None:
     gateway = start_gateway()
     uploads = Uploads(gateway, places)
-    memory = Memory(gateway.pid)
+    memory = Memory(gateway)
     known = len(providers.of(HOST))
 
     with ThreadPoolExecutor(UPLOADS) as pool, gateway.watching(HOST) as trial:
         answers = [pool.submit(uploads.one) for _ in range(UPLOADS)]
         uploads.sent.wait()
-        held, space = gateway.metric("subrosa_held_bytes"), sum(octets for _, octets in on_disk(gateway.pid))
+        held, space = gateway.metric("subrosa_held_bytes"), sum(octets for _, octets in on_disk(gateway))
         assert len(providers.of(HOST)) == known  # nothing has left
         uploads.word.set()
         assert [answer.result() for answer in answers] == [b"HTTP/1.1 200 OK"] * UPLOADS
@@ -116,7 +117,7 @@ def test_sixteen_uploads_wait_on_disk_and_memory_stays_flat(
     assert len({note.sha256 for note in providers.of(HOST)[known:]}) == 1
     assert all(note.octets > SIZE for note in providers.of(HOST)[known:])
     assert gateway.metric("subrosa_held_bytes") == 0
-    assert on_disk(gateway.pid) == []
+    assert on_disk(gateway) == []
 
 
 def test_a_killed_gateway_leaves_nothing_of_what_it_held_that_can_be_read(
@@ -128,7 +129,7 @@ def test_a_killed_gateway_leaves_nothing_of_what_it_held_that_can_be_read(
     with ThreadPoolExecutor(UPLOADS) as pool:
         answers = [pool.submit(uploads.one) for _ in range(UPLOADS)]
         uploads.sent.wait()
-        spools = on_disk(gateway.pid)
+        spools = on_disk(gateway)
         assert len(spools) >= UPLOADS
         for descriptor, _ in spools:
             assert MARKER not in descriptor.read_bytes(), "what is held lies on the disk as it is"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from live.crowd import at_rest
 from live.origins import pattern
 from live.sdk.answers import Providers
 from live.sdk.curl import curl
@@ -49,19 +50,21 @@ def written(file: Path, content: Iterator[bytes]) -> str:
 
 
 class Memory:
-    """The resident memory of a process; its peak can be asked anew."""
+    """The resident memory of a gateway's processes, once all have loaded everything; their peaks are asked anew."""
 
-    def __init__(self, pid: int) -> None:
-        self._process = Path(f"/proc/{pid}")
-        (self._process / "clear_refs").write_text("5")
+    def __init__(self, gateway: Gateway) -> None:
+        at_rest(*gateway.processes())
+        self._processes = [Path(f"/proc/{pid}") for pid in gateway.processes()]
+        for process in self._processes:
+            (process / "clear_refs").write_text("5")
         self._before = self._octets("VmRSS")
 
     def growth(self) -> int:
         return self._octets("VmHWM") - self._before
 
     def _octets(self, name: str) -> int:
-        lines = (self._process / "status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
+        lines = [line for one in self._processes for line in (one / "status").read_text().splitlines()]
+        return sum(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 
 
 @pytest.mark.slow
@@ -102,7 +105,7 @@ def test_a_gibibyte_arrives_as_it_was_and_memory_stays_flat(
         assert (answer.code, answer.status) == (0, 200), answer.said
 
     upload(small)
-    memory, before = Memory(gateway.pid), gateway.cpu_seconds()
+    memory, before = Memory(gateway), gateway.cpu_seconds()
     with gateway.watching(host) as trial:
         upload(file)
     grown = memory.growth()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from live.crowd import SECONDS, Crowd, kill, until
+from live.crowd import SECONDS, Crowd, at_rest, kill, until
 from live.sdk.answers import Providers
 from live.sdk.places import Places
 from live.sdk.process import Gateway
@@ -71,12 +71,12 @@ def test_both_workers_serve_and_what_they_count_and_record_adds_up(crowd: Crowd)
 
     assert set(load.counted) == {200}
     assert gateway.metric("subrosa_transfers_total") == before + len(load.got)
-    assert gateway.metric("subrosa_inflight_transfers") == 0
+    until(lambda: gateway.metric("subrosa_inflight_transfers") == 0, "something is in flight")
     told = {each["path"] for each in gateway.decisions()}
     kept = crowd.records()
     assert set(load.got) <= told
     assert {kept[path]["worker"] for path in load.got} == {"w0", "w1"}
-    assert gateway.metric("subrosa_evidence_records_total") >= len(load.got)
+    until(lambda: gateway.metric("subrosa_evidence_records_total") >= len(load.got), "not all is kept")
 
 
 def test_who_follows_the_decisions_hears_those_of_every_worker(crowd: Crowd) -> None:
@@ -95,20 +95,6 @@ def test_who_follows_the_decisions_hears_those_of_every_worker(crowd: Crowd) -> 
     assert {crowd.records()[path]["worker"] for path in wanted} == {"w0", "w1"}
 
 
-def at_rest(standing_by: set[int]) -> None:
-    """Wait until who stands by has loaded everything: it waits to be told, at every one of many looks."""
-    (pid,) = standing_by
-    looks = 0
-
-    def waits() -> bool:
-        nonlocal looks
-        states = [one.read_text().rpartition(") ")[2][0] for one in Path(f"/proc/{pid}/task").glob("*/stat")]
-        looks = looks + 1 if set(states) == {"S"} else 0
-        return looks > 50
-
-    until(waits, "it does not come to rest")
-
-
 def test_a_worker_that_is_killed_takes_nothing_with_it_but_its_own_connections(
     crowd: Crowd, providers: Providers
 ) -> None:
@@ -118,7 +104,7 @@ def test_a_worker_that_is_killed_takes_nothing_with_it_but_its_own_connections(
     (victim,) = set(workers) - {upload.worker}
     with crowd.load("kill") as load:
         load.goes_on()
-        at_rest(set(crowd.processes()) - set(workers.values()))
+        at_rest(*set(crowd.processes()) - set(workers.values()))
         killed = datetime.now(UTC)
         kill(workers[victim], signal.SIGKILL)
         back = gateway.waits_for("a worker was replaced")

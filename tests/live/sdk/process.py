@@ -138,17 +138,28 @@ class Gateway:
         """The explicit proxy as clients want it told."""
         return f"http://{self.listeners['explicit']}"
 
+    def processes(self) -> list[int]:
+        """Its own process and those that it started: its workers, where it has some."""
+        found = [self.pid]
+        for pid in found:  # grows while it is walked
+            with contextlib.suppress(OSError):
+                found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return found
+
     def cpu_seconds(self) -> float:
-        """User and system time so far."""
-        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """User and system time so far, of all its processes."""
+        stats = [Path(f"/proc/{pid}/stat").read_text() for pid in self.processes()]
+        ticks = [sum(map(int, stat.rpartition(")")[2].split()[11:13])) for stat in stats]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK")
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """End it at once, as the kernel does where memory is short."""
-        self._process.kill()
+        """End all of it at once, as the kernel does where memory is short."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._end()
 
     # --- what it tells -------------------------------------------------------------------------------------
