@@ -184,6 +184,7 @@ ROWS = (
     Row(says="an early answer to an upload", octets=sized(b"/head/allow", b"x" * 50_000), reply=answer(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", early=True), status=413),
     Row(says="an early answer to an upload that comes", octets=sized(b"/head/allow", b"hel|lo").replace(b"Length: 6", b"Length: 5"), reply=answer(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", early=True), status=413),
     Row(says="an answer that is cut short", octets=GET, reply=answer(CLOSED, closes=True), status=200),
+    Row(says="a length with a nought before it", octets=GET + GET, reply=answer(b"HTTP/1.1 200 OK\r\nContent-Length: 02\r\n\r\nok"), status=200),
     Row(says="octets behind an answer, and another request", octets=GET + b"|" + GET, reply=answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 Smuggled\r\nContent-Length: 0\r\n\r\n"), status=200),
     Row(says="no answer", octets=sized(b"/head/allow", b"hello"), reply=answer(b"", closes=True), status=502),
     Row(says="an answer that is none", octets=GET, reply=answer(b"SSH-2.0-x\r\n\r\n"), status=502),

@@ -108,14 +108,18 @@ async def test_a_connection_that_was_logged_in_to_is_one_clients_alone(
 
 
 @pytest.mark.parametrize(
-    ("method", "status", "connections"),
+    ("method", "last", "status", "connections"),
     [
-        pytest.param("GET", 200, 2, id="a request that may be repeated is, once"),
-        pytest.param("POST", 502, 1, id="another is not"),
+        pytest.param("GET", b"", 200, 2, id="a request that may be repeated is, once"),
+        pytest.param("POST", b"", 502, 1, id="another is not"),
+        pytest.param(
+            "GET", b"HTTP/1.1 103 Early Hints\r\n\r\n", 502, 1, id="one that was answered somehow is not"
+        ),
+        pytest.param("GET", b"SSH-2.0-x\r\n\r\n", 502, 1, id="one with an answer that is none is not"),
     ],
 )
 async def test_a_connection_that_closes_under_a_request(
-    tmp_path: Path, method: str, status: int, connections: int
+    tmp_path: Path, method: str, last: bytes, status: int, connections: int
 ) -> None:
     served: list[int] = []
 
@@ -124,7 +128,8 @@ async def test_a_connection_that_closes_under_a_request(
         while await reader.readuntil(b"\r\n\r\n"):
             served[-1] += 1
             if len(served) == 1 and served[0] == 2:
-                writer.close()  # the second request over the first connection: no answer
+                writer.write(last)  # the second request over the first connection: no answer
+                writer.close()
                 return
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 

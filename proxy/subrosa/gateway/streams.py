@@ -216,7 +216,8 @@ class HeldStream(OpeningStream):
         transfer.upstream_status = response.status_code
         switching = response.status_code == _SWITCHING
         try:
-            validate_headers(response)
+            if response.is_http2:  # one of HTTP/1 was read strictly
+                validate_headers(response)
         except ValueError:
             yield from self._upstream_failed("the head of the answer is malformed")
             return

@@ -77,6 +77,8 @@ class Upstream:
         self._reader: BodyReader | None = None
         self._head: AnswerHead | None = None
         self._to_head = False
+        self._silent = False
+        """Whether nothing came since it was asked."""
 
     @property
     def usable(self) -> bool:
@@ -87,6 +89,7 @@ class Upstream:
         """Begin an exchange; the asker writes the request to the pipe."""
         self.asker, self._to_head = asker, to_head
         self._head = self._reader = None
+        self._silent = True
 
     def drop(self) -> None:
         """The asker is no longer interested: what it asked for cannot be called back, so the connection ends."""
@@ -106,6 +109,7 @@ class Upstream:
             reader.left -= len(octets)
             asker.answer_data(octets)
         else:
+            self._silent = False
             self._buffer += octets
             self._read(asker)
         asker.flush()
@@ -140,10 +144,9 @@ class Upstream:
         asker.answer_ended(end.trailers)
 
     def _fail(self, asker: Asker, detail: str) -> None:
-        silent = self._head is None and not self._buffer
         self.asker = None
         self.pipe.abort()
-        asker.answer_failed(detail, silent=silent)
+        asker.answer_failed(detail, silent=self._silent)
 
     def ended(self) -> None:
         """The destination closed."""
