@@ -170,6 +170,7 @@ ROWS = (
     Row(says="an upgrade to h2c", octets=asked(b"GET /head/allow", b"Connection: Upgrade", b"Upgrade: h2c"), status=403),
     Row(says="an upgrade to h2c with a body that comes", octets=sized(b"/head/allow", b"he|l|lo", b"Connection: Upgrade", b"Upgrade: h2c").replace(b"Length: 7", b"Length: 5"), status=403),
     Row(says="an upgrade behind another request", octets=GET + asked(b"GET /head/block", b"Connection: Upgrade", b"Upgrade: websocket"), status=200),
+    Row(says="an upgrade behind another request, with a method that is none", octets=GET + asked(b'"GET" /head/allow', b"Connection: Upgrade", b"Upgrade: websocket"), status=200),
     # destinations
     Row(says="a name that is not known", octets=asked(b"GET http://nowhere.example.com/head/allow", host=b"nowhere.example.com"), bare=True, status=502),
     Row(says="a port where nobody listens", octets=asked(b"GET http://" + HOST.encode() + b":1/head/allow", host=HOST.encode() + b":1"), bare=True, status=502),

@@ -16,7 +16,11 @@ from subrosa.gateway.caller import Caller
 from subrosa.gateway.heads import framing, raw_head, split_head
 from subrosa.gateway.judging import Heard, Known
 from subrosa.gateway.lean.upstream import Key
+from subrosa.gateway.looks import begins_request
 from subrosa.gateway.onward import Lines
+
+_LOOK = 64
+"""Octets of a head that tell whether it begins a request."""
 
 
 @dataclass(slots=True)
@@ -74,7 +78,8 @@ class Said:
             old=version == "HTTP/1.0",
             to_head=method == b"HEAD",
             shows_user=b"proxy-authorization" in names,
-            upgrades=b"upgrade" in names or (method == b"CONNECT" and not caller.tunnelled),
+            upgrades=(b"upgrade" in names or (method == b"CONNECT" and not caller.tunnelled))
+            and begins_request(octets[:_LOOK]) is True,  # the engine looks at what it is handed anew
         )
 
 
