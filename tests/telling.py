@@ -2,18 +2,20 @@
 
 import asyncio
 import errno
+import json
 import os
-from collections.abc import Awaitable
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, override
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 
 from subrosa.effects.metrics import Metrics
 from subrosa.effects.records import Record
 from subrosa.effects.segments import Disk
 from subrosa.facts.stage import Stage
+from subrosa.gateway.ports import Kept
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from subrosa.policy.verdict import Outcome, Reason, Verdict
 
@@ -72,8 +74,21 @@ def outcome(name: str = "d-1", **changes: Any) -> TransferOutcome:
 
 def metrics() -> tuple[Metrics, CollectorRegistry]:
     """Metrics of transfers on a registry of their own."""
-    registry = CollectorRegistry()
-    return Metrics(registry, held_limit=1 << 30), registry
+    registry = Flushing()
+    registry.made = Metrics(registry, held_limit=1 << 30)
+    return registry.made, registry
+
+
+class Flushing(CollectorRegistry):
+    """A registry that does not wait for the end of the turn in which something was counted."""
+
+    made: Metrics | None = None
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        if self.made is not None:
+            self.made.flush()
+        yield from super().collect()
 
 
 class Lines:
@@ -82,8 +97,8 @@ class Lines:
     def __init__(self) -> None:
         self.records: list[Record] = []
 
-    def __call__(self, record: Record, _line: str) -> None:
-        self.records.append(record)
+    def __call__(self, line: str, _verdict: str) -> None:
+        self.records.append(json.loads(line))
 
 
 class Shelf:
@@ -143,7 +158,13 @@ def sizes(directory: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(directory.glob("*.jsonl"))}
 
 
-async def settled(waiting: Awaitable[None] | None) -> None:
-    """Wait for what has to be waited for."""
-    if waiting is not None:
-        await waiting
+async def settled(kept: Kept | None) -> None:
+    """Wait for a decision to be kept, as a lane does."""
+    if kept is None:
+        return
+    try:
+        await asyncio.wait((kept.future,))
+    except asyncio.CancelledError:
+        kept.give_up()
+        raise
+    kept.finish()

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 
 from subrosa.content.kinds import KindTable
@@ -13,7 +13,7 @@ from subrosa.facts.sessions import SessionFacts, SessionKey, SessionsError
 from subrosa.facts.tags import TagTable
 from subrosa.facts.ternary import Ternary, truth
 from subrosa.gateway.egress import EgressDenied
-from subrosa.gateway.ports import Ports, TransferOutcome
+from subrosa.gateway.ports import Kept, Ports, TransferOutcome
 from subrosa.policy.decision import Decision
 from subrosa.policy.policy import Policy, RuleSet
 from subrosa.policy.rules import Rank, Rule
@@ -38,8 +38,17 @@ class ListRecorder:
     fail: BaseException | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def decided(self, decision: Decision, seconds: float) -> None:
+    def decided(self, decision: Decision, seconds: float) -> Kept | None:
         assert seconds >= 0
+        if decision.customer_content:
+            return Coming(self._keep(decision))
+        self._take(decision)
+        return None
+
+    async def _keep(self, decision: Decision) -> None:
+        self._take(decision)
+
+    def _take(self, decision: Decision) -> None:
         if self.fail is not None:
             raise self.fail
         self.decisions.append(decision)
@@ -85,6 +94,19 @@ class ListRecorder:
         """Wait until nothing is in flight, and see that nothing is held then."""
         await self.until(lambda told: told.in_flight == 0)
         assert (self.held_transfers, self.held_octets, self.open_tunnels) == (0, 0, 0)
+
+
+class Coming:
+    """A decision that a coroutine keeps: `gateway.ports.Kept`."""
+
+    def __init__(self, keeps: Coroutine[None, None, None]) -> None:
+        self.future = asyncio.ensure_future(keeps)
+
+    def finish(self) -> None:
+        self.future.result()
+
+    def give_up(self) -> None:
+        self.future.cancel()
 
 
 @dataclass(slots=True)

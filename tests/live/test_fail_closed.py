@@ -1,19 +1,19 @@
 """Whatever fails inside, nothing passes: each hook and each call of the engine, one by one, over each protocol."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, override
 
 import pytest
 
 from live.clients import Heard, Refused
-from live.doubles import ListRecorder, by_path, policy
+from live.doubles import Coming, ListRecorder, by_path, policy
 from live.harness import HOST, LIMITS, Setup, facing, replace
 from live.origins import Origin
 from subrosa.gateway.engine import Listener
 from subrosa.gateway.front.connect import MOST
-from subrosa.gateway.ports import EvidenceError
+from subrosa.gateway.ports import EvidenceError, Kept
 from subrosa.gateway.seam import Parts
 from subrosa.gateway.spool import Spool
 from subrosa.policy.inspection import Inspection
@@ -192,11 +192,11 @@ async def test_a_call_that_fails(tmp_path: Path, call: str, protocol: str) -> No
 class FailingRecorder(ListRecorder):
     """A recorder whose evidence cannot be written."""
 
-    how: Callable[..., Awaitable[None]]
+    how: Callable[..., Coroutine[None, None, None]]
 
     @override
-    async def decided(self, decision: Any, seconds: float) -> None:
-        await self.how(decision, seconds)
+    def decided(self, decision: Any, seconds: float) -> Kept:
+        return Coming(self.how(decision, seconds))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -1,6 +1,7 @@
 """The latest decisions and those who follow them, for the admin port: bounded, in memory, never waited for."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,10 +22,18 @@ class Feed:
         self._recent: dict[str, Record] = {}
         self._most_recent = most_recent
         self._listeners: set[asyncio.Queue[Record]] = set()
+        self._lines: deque[str] = deque(maxlen=_KEPT * most_recent)
         self._unread: deque[tuple[int, Unread]] = deque()
         self._unread_count = 0
 
-    def take(self, record: Record, _line: str = "") -> None:
+    def take(self, line: str) -> None:
+        """Take an encoded record; it is read when somebody wants to know."""
+        if self._listeners:
+            self._take(json.loads(line))
+        else:
+            self._lines.append(line)
+
+    def _take(self, record: Record) -> None:
         """Keep a decision, or add an outcome to the decision it belongs to; pass either on."""
         name, recent = str(record["id"]), self._recent
         if record["record"] == "decision":
@@ -48,10 +57,12 @@ class Feed:
             self._unread_count -= self._unread.popleft()[0]
 
     def _read(self) -> None:
+        while self._lines:
+            self._take(json.loads(self._lines.popleft()))
         while self._unread:
             _, unread = self._unread.popleft()
             for record in unread():
-                self.take(record)
+                self._take(record)
         self._unread_count = 0
 
     def recent(self) -> list[Record]:

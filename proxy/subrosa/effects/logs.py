@@ -1,6 +1,7 @@
 """Logs on one stream: JSON lines for machines, or short lines for a person at a terminal; configured once."""
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping, MutableMapping
@@ -9,12 +10,11 @@ from typing import Any
 import structlog
 
 from subrosa.effects.patience import PatientStream, Stream
-from subrosa.effects.records import Record
 from subrosa.effects.redact import REDACTED, redact_query
 from subrosa.effects.secrets import KNOWN
 
-type DecisionLog = Callable[[Record, str], None]
-"""Takes a redacted record and the same as an encoded line; writes one line of log."""
+type DecisionLog = Callable[[str, str], None]
+"""Takes a redacted record as an encoded line, and its verdict's word; writes one line of log."""
 
 _QUIETED = ("aiohttp", "asyncio", "mitmproxy", "watchfiles")
 _QUERY = re.compile(r"(?<=\?)[^\s\"'<>`]+")
@@ -96,8 +96,8 @@ def _json(stream: Stream) -> DecisionLog:
         stream.write(lines)
         stream.flush()
 
-    def write(record: Record, line: str) -> None:
-        level = "info" if record["verdict"] == "allow" else "warning"
+    def write(line: str, verdict: str) -> None:
+        level = "info" if verdict == "allow" else "warning"
         waiting.append(f'{{"event":"decision","level":"{level}",{line[1:]}\n')
         if len(waiting) == 1:
             try:
@@ -109,8 +109,8 @@ def _json(stream: Stream) -> DecisionLog:
 
 
 def _console(stream: Stream) -> DecisionLog:
-    def write(record: Record, _line: str) -> None:
-        stream.write(told(record) + "\n")
+    def write(line: str, _verdict: str) -> None:
+        stream.write(told(json.loads(line)) + "\n")
         stream.flush()
 
     return write

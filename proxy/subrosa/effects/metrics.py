@@ -1,8 +1,9 @@
 """What is counted of transfers, on a registry that the caller owns; series are bounded by policy and settings."""
 
+import asyncio
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from subrosa.effects.families import Instruments
 from subrosa.effects.words import NONE, TUNNEL, Words, verdict_word
@@ -22,7 +23,8 @@ class _Counted:
 class Metrics:
     """All metrics of `DEFINITIONS` that are about transfers: each worker counts its own.
 
-    ``held_limit`` is how many octets this process may hold back.
+    ``held_limit`` is how many octets this process may hold back. What one turn of the event loop counts is added up
+    and counted at its end: ten transfers move a gauge forty times, mostly to and fro, and each costs a lock.
     """
 
     def __init__(self, registry: CollectorRegistry, *, held_limit: int, words: Words | None = None) -> None:
@@ -46,6 +48,7 @@ class Metrics:
         self._tunnels = made.gauge("subrosa_tunnels")
         for cause in self.words.causes:
             self._fail_closed.child(cause)
+        self._waiting: dict[Counter | Gauge, int] = {}
 
     def learn(self, policy: Policy) -> None:
         """Take the words of a policy, before its first decision."""
@@ -56,7 +59,7 @@ class Metrics:
         counted = decision.shared.get(self)
         if not isinstance(counted, _Counted):
             counted = decision.shared[self] = self._counted(decision)
-        counted.transfers.inc()
+        self._add(counted.transfers, 1)
         counted.seconds.observe(seconds)
         if counted.plain:
             return
@@ -88,7 +91,7 @@ class Metrics:
             (outcome.discarded, "blocked", "upstream"),
         ):
             if octets > 0:
-                self._bytes.child(of, direction).inc(octets)
+                self._add(self._bytes.child(of, direction), octets)
         if outcome.refused:
             verdict, kind = decision.verdict, decision.kinds[0] if decision.kinds else NONE
             self._blocked.child(
@@ -113,12 +116,14 @@ class Metrics:
 
     def held(self, transfers: int, octets: int) -> None:
         """Move the gauges of what is held back."""
-        self._held_transfers.inc(transfers)
-        self._held_bytes.inc(octets)
+        if transfers:
+            self._add(self._held_transfers, transfers)
+        if octets:
+            self._add(self._held_bytes, octets)
 
     def inflight(self, change: int) -> None:
         """Move the gauge of transfers in flight."""
-        self._inflight.inc(change)
+        self._add(self._inflight, change)
 
     def tunnels(self, change: int) -> None:
         """Move the gauge of open tunnels."""
@@ -128,3 +133,20 @@ class Metrics:
         """Count evidence records written, and lost."""
         self._records.inc(records)
         self._failures.inc(failures)
+
+    def flush(self) -> None:
+        """Count what was added up."""
+        waiting, self._waiting = self._waiting, {}
+        for metric, amount in waiting.items():
+            if amount:
+                metric.inc(amount)
+
+    def _add(self, metric: Counter | Gauge, amount: int) -> None:
+        waiting = self._waiting
+        if not waiting:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # no loop runs, so there are no turns
+                metric.inc(amount)
+                return
+        waiting[metric] = waiting.get(metric, 0) + amount

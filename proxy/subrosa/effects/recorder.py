@@ -1,7 +1,7 @@
 """The recorder: each decision is counted, logged and kept, exactly once, whatever happens to the disk."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -10,14 +10,15 @@ import structlog
 from subrosa.effects.evidence import Told as Batch
 from subrosa.effects.logs import DecisionLog
 from subrosa.effects.metrics import Metrics
-from subrosa.effects.records import Record, Told, decision_record, encode, outcome_line, outcome_record
+from subrosa.effects.records import Told, decision_record, encode, outcome_line
 from subrosa.effects.redact import TagWords, redact
+from subrosa.effects.words import verdict_word
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from subrosa.policy.policy import Policy
 from subrosa.policy.verdict import Reason, refusal
 
-type Follower = Callable[[Record, str], None]
-"""Takes each redacted record and the same as an encoded line; `Feed.take` is one."""
+type Follower = Callable[[str], None]
+"""Takes each redacted record as an encoded line; `Feed.take` is one."""
 
 _EVIDENCE_RULE = "guard.evidence"
 
@@ -65,56 +66,40 @@ class Recorder:
 
     # --- the gateway's port --------------------------------------------------------------------------------
 
-    def decided(self, decision: Decision, seconds: float) -> "Coroutine[None, None, None] | None":
-        """Record a decision; gives what to await until it is durable, where it carries customer content.
+    def decided(self, decision: Decision, seconds: float) -> "Keeping | None":
+        """Record a decision; gives what to wait for until it is durable, where it carries customer content.
 
-        Raises EvidenceError, here or where that is awaited, when it could not be made durable. A block stays the
-        block that it is; an allow is told as a refusal with reason ``evidence``, also where the caller gave up waiting.
+        Raises EvidenceError, here or at its end, when it could not be made durable. A block stays the block that it
+        is; an allow is told as a refusal with reason ``evidence``, also where the caller gave up waiting.
         """
-        record, line = self._written(decision, seconds)
+        line = self._written(decision, seconds)
         try:
             durable = self._append(line, durable=decision.customer_content)
         except EvidenceError:
-            self._unkept(decision, seconds)
+            self.unkept(decision, seconds)
             raise
         if durable is not None:
-            return self._durable(durable, decision, record, line, seconds)
-        self._tell(decision, record, line, seconds)
+            return Keeping(self, durable, decision, line, seconds)
+        self.tell(decision, line, seconds)
         return None
 
-    async def _durable(
-        self, durable: "asyncio.Future[None]", decision: Decision, record: Record, line: str, seconds: float
-    ) -> None:
-        try:
-            await durable
-        except EvidenceError:
-            self._unkept(decision, seconds)
-            raise
-        except asyncio.CancelledError:
-            self._unkept(decision, seconds)
-            gone = TransferOutcome(id=decision.id, aborted="gateway")
-            self._append(encode(outcome_record(gone, self._clock())), durable=False)
-            raise
-        self._tell(decision, record, line, seconds)
-
-    def _written(self, decision: Decision, seconds: float) -> tuple[Record, str]:
-        """The redacted record and its line; of a decision that was told before, all but what is new is kept."""
-        told = decision.shared.get("told")
+    def _written(self, decision: Decision, seconds: float) -> str:
+        """The redacted record; of a decision that was told before, all but what is new is kept."""
+        told, now = decision.shared.get("told"), self._clock()
         if isinstance(told, tuple) and told[0] is self._words:
             again: Told = told[1]
-            return again.again(decision.id, self._clock(), seconds)
-        record = redact(decision_record(decision, self._clock(), seconds), self._words)
+            return again.again(decision.id, now, seconds)
+        record = redact(decision_record(decision, now, seconds), self._words)
         line = encode(record)
-        decision.shared["told"] = (self._words, Told.of(record, line))
-        return record, line
+        decision.shared["told"] = (self._words, Told.of(line, str(record["time"])))
+        return line
 
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
         """Record what became of a transfer; never raises."""
         try:
             self.metrics.ended(decision, outcome)
-            record = outcome_record(outcome, self._clock())
-            line = outcome_line(record)
-            self._follower(record, line)
+            line = outcome_line(outcome, self._clock())
+            self._follower(line)
             self._append(line, durable=False)
         except Exception:
             self._logger.exception("an outcome could not be recorded", id=outcome.id)
@@ -168,7 +153,7 @@ class Recorder:
                 raise
             return None
 
-    def _unkept(self, decision: Decision, seconds: float) -> None:
+    def unkept(self, decision: Decision, seconds: float) -> None:
         """Tell a decision that no transfer may rely on: nothing leaves."""
         verdict = decision.verdict
         if verdict.allows:
@@ -180,9 +165,48 @@ class Recorder:
             )
             decision = replace(decision, verdict=told)
         record = redact(decision_record(decision, self._clock(), seconds), self._words)
-        self._tell(decision, record, encode(record), seconds)
+        self.tell(decision, encode(record), seconds)
 
-    def _tell(self, decision: Decision, record: Record, line: str, seconds: float) -> None:
+    def left(self, decision: Decision) -> None:
+        """Record that nothing came of a decision, which may still become durable: its caller gave up."""
+        gone = TransferOutcome(id=decision.id, aborted="gateway")
+        self._append(outcome_line(gone, self._clock()), durable=False)
+
+    def tell(self, decision: Decision, line: str, seconds: float) -> None:
+        """Count a decision, log it, and pass it on."""
         self.metrics.decided(decision, seconds)
-        self._log(record, line)
-        self._follower(record, line)
+        self._log(line, verdict_word(decision.verdict))
+        self._follower(line)
+
+
+class Keeping:
+    """A decision on its way to the disk, told once it is there: `gateway.ports.Kept`."""
+
+    __slots__ = ("_decision", "_line", "_recorder", "_seconds", "future")
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        future: "asyncio.Future[None]",
+        decision: Decision,
+        line: str,
+        seconds: float,
+    ) -> None:
+        self.future = future
+        self._recorder = recorder
+        self._decision = decision
+        self._line = line
+        self._seconds = seconds
+
+    def finish(self) -> None:
+        """Tell the decision as it was, or became; call once, when the future is done. Raises EvidenceError."""
+        fault = self.future.exception()
+        if fault is not None:
+            self._recorder.unkept(self._decision, self._seconds)
+            raise fault
+        self._recorder.tell(self._decision, self._line, self._seconds)
+
+    def give_up(self) -> None:
+        """Tell the decision as the refusal that it becomes where nobody waits for it any more; instead of `finish`."""
+        self._recorder.unkept(self._decision, self._seconds)
+        self._recorder.left(self._decision)

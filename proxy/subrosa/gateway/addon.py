@@ -17,8 +17,8 @@ from subrosa.facts.hosts import Authority, Host
 from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.extract import tls_facts
-from subrosa.gateway.judged import Rest
 from subrosa.gateway.judging import Heard
+from subrosa.gateway.keeping import Rest
 from subrosa.gateway.listener import SOCKS5
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.nextlayer import choose, is_outer, own_certificate

@@ -5,24 +5,22 @@ that, and as a coroutine.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import overload
 
 from subrosa.facts.head import HeadError, RawHead
 from subrosa.facts.records import ConnectFacts, RequestHead, TlsFacts
 from subrosa.facts.sessions import SessionFacts, SessionKey
 from subrosa.facts.stage import Stage
 from subrosa.gateway.judging import FailedError, Heard, Identify, Known, Shared, failure
-from subrosa.gateway.ports import TransferOutcome
+from subrosa.gateway.keeping import CALLED, Called, Later, Rest, Waiting, over
+from subrosa.gateway.ports import Kept, TransferOutcome
 from subrosa.gateway.uploads import named
 from subrosa.policy.decision import Decision, decision_of
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Outcome, Reason, Verdict, refusal
-
-type Rest = Coroutine[None, None, None]
-"""What is left of a step that has to wait."""
-
 
 _UNDECIDED = Verdict(outcome=Outcome.UNDECIDED)
 
@@ -56,10 +54,21 @@ class Judged:
         self._raw = heard.raw
         await self._guarded(lambda: self._open(heard, identify))
 
-    def open_now(self, heard: Heard, connect: ConnectFacts) -> Rest | None:
-        """What `open` does, as far as it goes without waiting; what to await for the rest, None where that is all."""
+    @overload
+    def open_now(self, heard: Heard, connect: ConnectFacts) -> Rest | None: ...
+
+    @overload
+    def open_now(self, heard: Heard, connect: ConnectFacts, later: Later) -> Rest | Called | None: ...
+
+    def open_now(
+        self, heard: Heard, connect: ConnectFacts, later: Later | None = None
+    ) -> Rest | Called | None:
+        """What `open` does, as far as it goes without waiting; what to await for the rest, None where that is all.
+
+        `CALLED` where ``later`` is called instead, which may be where all that is waited for is a record.
+        """
         self._raw = heard.raw
-        return self._at_once(self._begin_now, heard, connect)
+        return self._at_once(lambda: self._begin_now(heard, connect), later)
 
     async def refuse(self, verdict: Verdict, identify: Identify, tls: TlsFacts | None = None) -> None:
         """Refuse without a head to judge, and record that. Never raises but for cancellation."""
@@ -74,9 +83,15 @@ class Judged:
         if self.verdict.decided:
             await self._guarded(self._record)
 
-    def settle_now(self) -> Rest | None:
+    @overload
+    def settle_now(self) -> Rest | None: ...
+
+    @overload
+    def settle_now(self, later: Later) -> Rest | Called | None: ...
+
+    def settle_now(self, later: Later | None = None) -> Rest | Called | None:
         """What `settle` does, as far as it goes without waiting; as `open_now`."""
-        return self._at_once(self._record_now) if self.verdict.decided else None
+        return self._at_once(self._record_now, later) if self.verdict.decided else None
 
     def fail(self, cause: str, reason: Reason = Reason.ENGINE) -> None:
         """Refuse because something inside failed, and count it."""
@@ -89,11 +104,11 @@ class Judged:
 
     async def _open(self, heard: Heard, identify: Identify) -> None:
         connect, wrong = await identify()
-        rest = self._begin_now(heard, connect, wrong=wrong)
-        if rest is not None:
-            await rest
+        await over(self._begin_now(heard, connect, wrong=wrong))
 
-    def _begin_now(self, heard: Heard, connect: ConnectFacts, *, wrong: bool = False) -> Rest | None:
+    def _begin_now(
+        self, heard: Heard, connect: ConnectFacts, *, wrong: bool = False
+    ) -> Rest | Waiting | None:
         known = heard.known
         if known is not None and known.decision is not None and not wrong and self._is_known(known, connect):
             if self.verdict.decided:
@@ -217,11 +232,9 @@ class Judged:
 
     async def _record(self) -> None:
         """Record the decision, once; an allow that cannot be recorded is none."""
-        rest = self._record_now()
-        if rest is not None:
-            await rest
+        await over(self._record_now())
 
-    def _record_now(self, before: Decision | None = None) -> Rest | None:
+    def _record_now(self, before: Decision | None = None) -> Waiting | None:
         inspection = self._inspection
         if self._recording or inspection is None:
             return None
@@ -242,17 +255,22 @@ class Judged:
             self._unrecorded(fault)
             return None
         if kept is not None:
-            return self._recorded_later(decision, kept)
+            return Waiting(self, decision, kept)
         self._recorded(decision)
         return None
 
-    async def _recorded_later(self, decision: Decision, kept: Awaitable[None]) -> None:
+    def kept(self, decision: Decision, kept: Kept) -> None:
+        """The decision is durable, or cannot be; raises FailedError where an allow relied on it."""
         try:
-            await kept
+            kept.finish()
         except Exception as fault:  # noqa: BLE001 - as above
             self._unrecorded(fault)
         else:
             self._recorded(decision)
+
+    def failed(self, fault: Exception) -> None:
+        """Refuse, for what a step raised."""
+        self.fail(*failure(fault))
 
     def _recorded(self, decision: Decision) -> None:
         self.decision = decision
@@ -278,15 +296,22 @@ class Judged:
             if cause != "evidence":
                 await self._try_to_record()
 
-    def _at_once[**P](self, step: Callable[P, Rest | None], *args: P.args, **named: P.kwargs) -> Rest | None:
+    def _at_once(
+        self, step: Callable[[], Rest | Waiting | None], later: Later | None
+    ) -> Rest | Called | None:
         """`_guarded`, for a step that may not have to wait; what it has to wait for is guarded too."""
         try:
-            rest = step(*args, **named)
-        except Exception as fault:  # noqa: BLE001 - as below
+            rest = step()
+        except Exception as fault:  # noqa: BLE001 - as above
             cause, reason = failure(fault)
             self.fail(cause, reason)
             return None if cause == "evidence" else self._try_to_record()
-        return None if rest is None else self._guarded(lambda: rest)
+        if rest is None:
+            return None
+        if later is not None and isinstance(rest, Waiting):
+            rest.then(later, self.shared.limits.step_seconds)
+            return CALLED
+        return self._guarded(lambda: over(rest))
 
     async def _try_to_record(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """What the data plane needs from the rest, as plain callables; `runtime` connects them, tests pass small doubles."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,17 +10,35 @@ from subrosa.facts.sessions import SessionFacts, SessionKey
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
 from subrosa.policy.policy import Policy
 
-__all__ = ["EvidenceError", "Ports", "Recorder", "TransferOutcome"]
+__all__ = ["EvidenceError", "Kept", "Ports", "Recorder", "TransferOutcome"]
+
+
+class Kept(Protocol):
+    """A decision on its way to the disk; whoever waits for it ends it, in one way or the other, once."""
+
+    @property
+    def future(self) -> asyncio.Future[None]:
+        """Done when it is kept, or cannot be."""
+
+    def finish(self) -> None:
+        """Tell the decision, once the future is done.
+
+        Raises:
+            EvidenceError: when it could not be made durable; the caller refuses.
+        """
+
+    def give_up(self) -> None:
+        """Tell that nobody waits any more: nothing may rely on the decision."""
 
 
 class Recorder(Protocol):
     """Counts, logs and keeps decisions; one decision a transfer, at most one outcome after it."""
 
-    def decided(self, decision: Decision, seconds: float) -> Awaitable[None] | None:
-        """Record a decision; gives what to await until it is durable, None where nothing is waited for.
+    def decided(self, decision: Decision, seconds: float) -> Kept | None:
+        """Record a decision; gives what to wait for until it is durable, None where nothing is waited for.
 
         Raises:
-            EvidenceError: when it could not be made durable, here or where it is awaited; the caller refuses.
+            EvidenceError: when it could not be made durable, here or when it is finished; the caller refuses.
         """
 
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:

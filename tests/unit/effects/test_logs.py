@@ -7,6 +7,8 @@ import structlog
 
 from subrosa.effects.logs import configure, scrub, told
 from subrosa.effects.records import DECISION_FIELDS, decision_record, encode
+from subrosa.effects.words import verdict_word
+from subrosa.policy.verdict import Verdict
 from telling import ALLOW, BLOCK, NOW, OBSERVED, decision
 
 
@@ -18,7 +20,7 @@ def test_a_decision_line_has_the_fields_of_the_evidence_record() -> None:
     stream = io.StringIO()
     write = configure(stream)
     record = decision_record(decision(), NOW, 1e-5)
-    write(record, encode(record))
+    write(encode(record), "block")
     (line,) = lines(stream)
 
     assert tuple(line) == ("event", "level", *DECISION_FIELDS)
@@ -30,11 +32,10 @@ def test_a_decision_line_has_the_fields_of_the_evidence_record() -> None:
     [(ALLOW, "info"), (BLOCK, "warning"), (OBSERVED, "warning")],
     ids=["allow", "block", "observed"],
 )
-def test_what_was_or_would_be_refused_is_a_warning(verdict: object, level: str) -> None:
+def test_what_was_or_would_be_refused_is_a_warning(verdict: Verdict, level: str) -> None:
     stream = io.StringIO()
     write = configure(stream)
-    record = decision_record(decision(verdict=verdict), NOW, 1e-5)
-    write(record, encode(record))
+    write(encode(decision_record(decision(verdict=verdict), NOW, 1e-5)), verdict_word(verdict))
 
     assert lines(stream)[0]["level"] == level
 
@@ -91,8 +92,7 @@ def test_configuring_twice_does_not_double_lines() -> None:
 def test_at_a_terminal_a_decision_is_one_readable_line() -> None:
     stream = io.StringIO()
     write = configure(stream, console=True)
-    record = decision_record(decision(), NOW, 1e-5)
-    write(record, encode(record))
+    write(encode(decision_record(decision(), NOW, 1e-5)), "block")
 
     assert stream.getvalue() == (
         "02:39:54 block       POST api.acme.example/v1/tune [pledge.training-destination]"

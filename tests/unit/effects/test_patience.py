@@ -111,6 +111,6 @@ def test_a_stream_with_a_descriptor_is_never_waited_for(pipe: tuple[int, int]) -
         write = configure(stream)
         record = decision_record(decision(), NOW, 1e-5)
         for _ in range(1_000):
-            write(record, encode(record))
+            write(encode(record), "block")
 
     assert {told["event"] for told in drained(pipe[0])} == {"decision"}

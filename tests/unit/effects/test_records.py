@@ -7,7 +7,7 @@ from subrosa.effects.records import (
     OUTCOME_FIELDS,
     decision_record,
     encode,
-    outcome_record,
+    outcome_line,
     timestamp,
 )
 from subrosa.effects.words import verdict_word
@@ -21,7 +21,7 @@ def test_every_decision_has_every_field_in_one_order(verdict: Verdict) -> None:
 
 
 def test_every_outcome_has_every_field_in_one_order() -> None:
-    assert tuple(outcome_record(outcome(), NOW)) == OUTCOME_FIELDS
+    assert tuple(json.loads(outcome_line(outcome(), NOW))) == OUTCOME_FIELDS
 
 
 def test_a_record_is_one_line_of_ascii() -> None:

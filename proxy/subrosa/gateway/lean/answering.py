@@ -55,6 +55,9 @@ class Side(Protocol):
     def after[T](self, rest: Coroutine[None, None, T], step: Callable[[T], None]) -> None:
         """Do something once a step that has to wait is done."""
 
+    def goes_on(self, step: Callable[[], None]) -> None:
+        """Do something that was waited for, and what can be done then; never raises."""
+
     def finished(self, *, keep: bool) -> None:
         """The exchange is over; the connection may ``keep`` on."""
 

@@ -147,7 +147,19 @@ class Client:
 
     async def _after[T](self, rest: Coroutine[None, None, T], step: Callable[[T], None]) -> None:
         try:
-            step(await rest)
+            found = await rest
+        except asyncio.CancelledError:
+            self.cut()
+            raise
+        except Exception as fault:  # noqa: BLE001 - as below
+            self.failed(fault)
+        else:
+            self.goes_on(lambda: step(found))
+
+    def goes_on(self, step: Callable[[], None]) -> None:
+        """Do something that was waited for, and what can be done then; never raises."""
+        try:
+            step()
             self.advance()
         except asyncio.CancelledError:
             self.cut()

@@ -10,8 +10,8 @@ from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.hosts import Authority
 from subrosa.facts.stage import Stage
 from subrosa.gateway.bodies import ALL, UNTIL_CLOSE, End, FramingError, LengthBody, body_reader
-from subrosa.gateway.judged import Rest
 from subrosa.gateway.judging import Heard
+from subrosa.gateway.keeping import CALLED, Called, Rest
 from subrosa.gateway.lean.answering import Answering, Phase, last_chunk
 from subrosa.gateway.lean.pipe import Octets
 from subrosa.gateway.lean.upstream import Key, Upstream
@@ -51,14 +51,23 @@ class Exchange(Answering):
         if said.shows_user and not caller.tunnelled:
             self._then(self.transfer.open(heard, lambda: caller.identify_by(said.lines)), self._act)
         else:
-            self._then(self.transfer.open_now(heard, said.sent_by(caller)), self._act)
+            self._then(self.transfer.open_now(heard, said.sent_by(caller), self._acts), self._act)
 
-    def _then(self, rest: Rest | None, step: Callable[[], None]) -> None:
+    def _then(self, rest: Rest | Called | None, step: Callable[[], None]) -> None:
         if rest is None:
             step()
-        else:
-            self.phase = Phase.WAITING
+            return
+        self.phase = Phase.WAITING
+        if rest is not CALLED:
             self.side.after(rest, lambda _: step())
+
+    def _acts(self) -> None:
+        """What was waited for is there."""
+        self.side.goes_on(self._act)
+
+    def _settle(self) -> None:
+        """Record what was decided, and do it."""
+        self._then(self.transfer.settle_now(self._acts), self._act)
 
     def _act(self) -> None:
         """Do what the verdict says."""
@@ -91,7 +100,7 @@ class Exchange(Answering):
             self.most *= 2
             self.transfer.hold(piece)
             if self.transfer.verdict.decided:
-                self._then(self.transfer.settle_now(), self._act)
+                self._settle()
         elif self.phase is Phase.SENDING:
             octets = self._framed.take(piece) if self._framed is not None else piece
             if octets is None:
@@ -132,7 +141,7 @@ class Exchange(Answering):
                 transfer.trailers(end.trailers)
             if not transfer.verdict.decided:
                 transfer.end()
-            self._then(transfer.settle_now(), self._act)
+            self._settle()
         elif self.phase is Phase.SENDING:
             fault = transfer.check_late(end.trailers) if end.trailers else None
             if fault is not None:

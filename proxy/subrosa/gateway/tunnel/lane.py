@@ -11,8 +11,8 @@ from subrosa.facts.hosts import Authority
 from subrosa.facts.records import ConnectFacts
 from subrosa.gateway.arrival import Arrival
 from subrosa.gateway.connections import Connections
-from subrosa.gateway.judged import Rest
 from subrosa.gateway.judging import Heard, Shared
+from subrosa.gateway.keeping import Rest
 from subrosa.gateway.narrow import known
 from subrosa.gateway.transfer import Transfer
 from subrosa.gateway.tunnel.copying import Copying

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from subrosa.effects.records import Record
 from subrosa.runtime.workers.channel import MOST_OCTETS, Channel
 from subrosa.runtime.workers.messages import Records
 
@@ -25,7 +24,7 @@ class Forwarder:
         self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
         self._timer: asyncio.TimerHandle | None = None
 
-    def take(self, _record: Record, line: str) -> None:
+    def take(self, line: str) -> None:
         """Pass a record on soon."""
         if len(line) > _LONGEST:
             return

@@ -33,7 +33,7 @@ async def ids(there: Channel, wanted: int) -> list[str]:
 async def test_records_arrive_soon_in_order_and_many_in_one_message() -> None:
     forwarder, here, there = await kit()
     for number in range(100):
-        forwarder.take({}, line(number))
+        forwarder.take(line(number))
     message = await there.receive()
 
     assert isinstance(message, Records)
@@ -44,7 +44,7 @@ async def test_records_arrive_soon_in_order_and_many_in_one_message() -> None:
 async def test_large_records_are_spread_over_messages_that_are_allowed() -> None:
     forwarder, here, there = await kit()
     for number in range(40):
-        forwarder.take({}, line(number, 200_000))
+        forwarder.take(line(number, 200_000))
 
     assert await ids(there, 40) == [str(number) for number in range(40)]
     await asyncio.gather(here.close(), there.close())
@@ -54,7 +54,7 @@ async def test_a_supervisor_that_does_not_listen_costs_bounded_memory_and_the_ol
     forwarder, here, there = await kit()
     here.send(Alive(evidence="x" * 3_000_000))
     for number in range(MOST_WAITING + 50):
-        forwarder.take({}, line(number))
+        forwarder.take(line(number))
     await asyncio.sleep(0)
     assert len(forwarder._waiting) == MOST_WAITING
 
