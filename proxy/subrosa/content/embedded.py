@@ -43,7 +43,12 @@ def signs_in(text: str) -> bool:
 
 def may_hide(octets: bytes) -> bool:
     """Whether a stretch of JSON, or a whole body of it, may have content in a string."""
-    return _RUN in octets.translate(_LETTERS) or b";base64," in octets
+    return has_run(octets) or b";base64," in octets
+
+
+def has_run(octets: bytes) -> bool:
+    """Whether a run of letters stands there that is long enough for base64 without a data URL before it."""
+    return _RUN in octets.translate(_LETTERS)
 
 
 class Embedded:

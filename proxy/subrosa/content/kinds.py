@@ -75,6 +75,15 @@ class KindTable:
                 by_sign.setdefault(at, {}).setdefault(sign[:1], []).append(number)
         self._by_sign = tuple(by_sign.items())
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The patterns of text without one of which a prefix that has no magic says nothing."""
+        return tuple(one.text for one, _ in self._by_content if one.text is not None)
+
+    def has_magic(self, prefix: bytes) -> bool:
+        """Whether the first octet of a sign stands where that is looked for; most prefixes have none."""
+        return any(prefix[at : at + 1] in numbered for at, numbered in self._by_sign)
+
     def by_name(self, name: str) -> tuple[KindFound, ...]:
         """What a file name or an object key says, each once; some clients percent-encode it."""
         if not name:
@@ -114,7 +123,7 @@ class Names[T]:
     def __init__(self, rows: Sequence[tuple[str, str, T]], memory: int = 8 << 20) -> None:
         self._found = tuple(found for _, _, found in rows)
         self._patterns = tuple(_compiled(owner, pattern) for owner, pattern, _ in rows)
-        self._any = _any_of(pattern for _, pattern, _ in rows)
+        self._any = any_of(pattern for _, pattern, _ in rows)
         self._set = _set_of([pattern for _, pattern, _ in rows], memory)
 
     def search(self, name: bytes) -> list[T]:
@@ -141,7 +150,7 @@ def _set_of(patterns: Sequence[str], memory: int) -> re2.Set | None:
     return made
 
 
-def _any_of(patterns: Iterable[str]) -> Pattern | None:
+def any_of(patterns: Iterable[str]) -> Pattern | None:
     """One pattern that is found where any of these is: most of what passes is ruled out by one search."""
     every = "|".join(f"(?:{pattern})" for pattern in patterns)
     return _compiled("all", every) if every else None
