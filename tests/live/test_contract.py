@@ -429,6 +429,19 @@ async def test_a_refused_upload_is_read_over_only_so_far(tmp_path: Path) -> None
         assert 1_000_000 < setup.recorder.outcomes[0].discarded < 3_000_000
 
 
+@pytest.mark.parametrize("path", ["/head/allow", "/head/block"])
+async def test_requests_that_are_sent_far_ahead_are_all_answered(path: str, tmp_path: Path) -> None:
+    async with facing(tmp_path) as (setup, origin):
+        client = await setup.h1(origin)
+        many = 3000
+        sending = asyncio.create_task(client.send(head(origin, path, method="GET") * many))
+        for _ in range(many):
+            assert (await client.hear()).status == (200 if path == "/head/allow" else 403)
+        await sending
+        await setup.recorder.at_rest()
+        assert len(setup.recorder.decisions) == many
+
+
 async def test_too_much_held_is_told_as_a_limit(tmp_path: Path) -> None:
     limits = replace(LIMITS, spool=replace(LIMITS.spool, memory=65536, transfer=200_000))
     async with facing(tmp_path, limits=limits) as (setup, origin):

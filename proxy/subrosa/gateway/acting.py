@@ -20,6 +20,7 @@ from mitmproxy.utils import asyncio_utils
 from subrosa.gateway.corked import Corked
 from subrosa.gateway.guard import Guard, StrictManager
 from subrosa.gateway.narrow import of_type
+from subrosa.gateway.signals import Begun
 
 if TYPE_CHECKING:
     from mitmproxy.options import Options
@@ -89,6 +90,8 @@ class ActingHandler(server.LiveConnectionHandler):
                     writer = corked(self.transports.get(command.connection))
                     if writer is not None and not writer.is_closing():
                         writer.write(command.data)
+                elif type(command) is Begun:
+                    self._wait_for(command, command.hook, command.rest)
                 elif isinstance(command, commands.StartHook):
                     self._start(command)
                 else:
@@ -113,19 +116,28 @@ class ActingHandler(server.LiveConnectionHandler):
 
     def _start(self, hook: commands.StartHook) -> None:
         """Do a hook, as far as it goes without waiting."""
-        try:
-            rest = self._manager.begin(hook)
-        except Exception as fault:  # noqa: BLE001 - raised again where hooks are waited for, which tells what follows
-            rest = _raised(fault)
+        rest = self.begin(hook)
         if rest is not None:
-            task = asyncio.Task(self._hooked(hook, rest), loop=asyncio.get_running_loop(), eager_start=True)
-            self._hooks.add(task)
-            task.add_done_callback(self._hooks.discard)
+            self._wait_for(hook, hook, rest)
         elif hook.blocking:
             self._events.append(events.HookCompleted(hook))
 
-    async def _hooked(self, hook: commands.StartHook, rest: Rest) -> None:
-        """Wait for a hook, and tell its layer."""
+    def begin(self, hook: commands.StartHook) -> Rest | None:
+        """Do a hook as far as it goes without waiting; what to wait for, None where that is all."""
+        try:
+            return self._manager.begin(hook)
+        except Exception as fault:  # noqa: BLE001 - raised again where hooks are waited for, which tells what follows
+            return _raised(fault)
+
+    def _wait_for(self, asked: commands.Command, hook: commands.StartHook, rest: Rest) -> None:
+        waiting = self._hooked(asked, hook, rest)
+        task = asyncio.Task(waiting, loop=asyncio.get_running_loop(), eager_start=True)
+        if not task.done():
+            self._hooks.add(task)
+            task.add_done_callback(self._hooks.discard)
+
+    async def _hooked(self, asked: commands.Command, hook: commands.StartHook, rest: Rest) -> None:
+        """Wait for a hook, and tell the layer that asked."""
         raise NotImplementedError
 
     def unwritten(self, connection: Connection) -> int:

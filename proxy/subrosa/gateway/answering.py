@@ -1,5 +1,6 @@
 """What a stream does towards its two peers: connect, refuse, end, break off, pass through."""
 
+from collections import deque
 from typing import override
 
 from mitmproxy.connection import Connection
@@ -23,7 +24,7 @@ from subrosa.gateway import outgoing
 from subrosa.gateway.narrow import known
 from subrosa.gateway.pump import Pump
 from subrosa.gateway.session import Session
-from subrosa.gateway.signals import StopSending, Taken
+from subrosa.gateway.signals import Begun, StopSending, Taken, WholeAnswer
 from subrosa.gateway.transfer import Transfer
 from subrosa.gateway.vetting import DialError, handshake_fault
 from subrosa.policy.verdict import Reason, Verdict
@@ -50,6 +51,8 @@ class AnsweringStream(HttpStream):
         self.over = False
         self.aborted = ""
         self._went_on = False
+        self.came: deque[HttpEvent] = deque()
+        """What came of the request together with its head, and was not looked at yet."""
 
     def state_over(self, _event: HttpEvent) -> Commands:
         """Nothing is expected any more."""
@@ -79,6 +82,12 @@ class AnsweringStream(HttpStream):
         return any(
             isinstance(event, RequestProtocolError) and not broke(event) for event in self._paused_event_queue
         )
+
+    def hook(self, hook: commands.StartHook) -> Commands:
+        """Have a hook done: here and now, but for what it has to wait for."""
+        rest = self.session.handler.begin(hook)
+        if rest is not None:
+            yield Begun(hook, rest)
 
     # --- upstream ------------------------------------------------------------------------------------------
 
@@ -136,28 +145,26 @@ class AnsweringStream(HttpStream):
         self.server_state = self.state_over
         self.held.drop()
         ends = answer.trailers_only or not answer.body
-        yield SendHttp(ResponseHeaders(self.stream_id, response, ends), self.context.client)
-        if answer.body:
-            yield SendHttp(ResponseData(self.stream_id, answer.body), self.context.client)
+        whole = WholeAnswer(self.stream_id, response, ends, body=answer.body)
         if self.whole:
-            yield from self.finish()
+            yield from self.finish(whole)
         else:
-            yield from self.end_early(close=True)
+            yield from self.end_early(whole, close=True)
 
     def _swallow(self) -> None:
         """Read over what is here already: where that is all, the connection may live on.
 
         Not behind a head with a fault, for where its body ends is not certain.
         """
-        waiting = self._paused_event_queue
-        while not self.whole and self.held.head is not None and waiting:
-            if isinstance(waiting[0], RequestData):
-                self.held.discard(waiting[0].data)
-            elif isinstance(waiting[0], RequestEndOfMessage):
-                self.whole = True
-            elif not isinstance(waiting[0], RequestTrailers) and not broke(waiting[0]):
-                return
-            waiting.popleft()
+        for waiting in (self.came, self._paused_event_queue):
+            while not self.whole and self.held.head is not None and waiting:
+                if isinstance(waiting[0], RequestData):
+                    self.held.discard(waiting[0].data)
+                elif isinstance(waiting[0], RequestEndOfMessage):
+                    self.whole = True
+                elif not isinstance(waiting[0], RequestTrailers) and not broke(waiting[0]):
+                    return
+                waiting.popleft()
 
     def refuse_or_break(self) -> Commands:
         """Tell the client where no answer began, else break the answer off."""
@@ -168,20 +175,20 @@ class AnsweringStream(HttpStream):
         yield from self.leave()
         yield SendHttp(failed, self.context.client)
 
-    def finish(self) -> Commands:
-        """Request and response are complete."""
+    def finish(self, last: HttpEvent | None = None) -> Commands:
+        """Request and response are complete, with what is ``last`` to be told of it."""
         self._close()
         yield DropStream(self.stream_id)
-        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+        yield SendHttp(last or ResponseEndOfMessage(self.stream_id), self.context.client)
 
-    def end_early(self, *, close: bool = False) -> Commands:
+    def end_early(self, last: HttpEvent | None = None, *, close: bool = False) -> Commands:
         """The response is complete and the request is not: RFC 9112 9.6, RFC 9113 8.1."""
         if self.h2:
-            yield from self.finish()
+            yield from self.finish(last)
             yield SendHttp(StopSending(self.stream_id), self.context.client)
             return
         self.client_state = self.state_discard
-        yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+        yield SendHttp(last or ResponseEndOfMessage(self.stream_id), self.context.client)
         if close:
             yield commands.CloseTcpConnection(self.context.client, half_close=True)
         yield commands.RequestWakeup(self.session.shared.limits.discard_seconds)

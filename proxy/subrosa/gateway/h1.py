@@ -3,6 +3,8 @@
 A subclass of mitmproxy's, which parses heads leniently and crashes on trailers.
 """
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import override
 
 from mitmproxy import http
@@ -28,7 +30,7 @@ from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, L
 from subrosa.gateway.heads import framing, raw_head, split_head, take_head
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
-from subrosa.gateway.signals import HeadRead
+from subrosa.gateway.signals import HeadRead, WholeAnswer
 
 
 class ClientSide(Http1Server):
@@ -48,6 +50,7 @@ class ClientSide(Http1Server):
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, HttpEvent):
             yield from self.send(event)
+            yield from self._next()
             return
         if isinstance(event, events.DataReceived) and self.state != self.passthrough:
             if not self.data and self.state == self.read_body and self._passes(event.data):
@@ -56,6 +59,13 @@ class ClientSide(Http1Server):
             else:
                 self.data += event.data
         yield from self.state(event)
+        yield from self._next()
+
+    def _next(self) -> layer.CommandGenerator[None]:
+        """Begin with the next request, where it waits already; and the next again, however many were sent ahead."""
+        while self._again:
+            self._again = False
+            yield from self.read_headers(events.DataReceived(self.conn, b""))
         self.session.gate(self.conn, "pipeline", shut=len(self.data) > self.session.shared.limits.pipelined)
 
     def _passes(self, octets: bytes) -> bool:
@@ -95,9 +105,14 @@ class ClientSide(Http1Server):
         read.end_stream = size == 0
         self.reader = body_reader(size)
         self.state = self.read_body
+        if request.data.method.upper() != b"CONNECT":  # a tunnel has neither trailers nor an end
+            read.rest = here(self.reader, self.data, self._told)
         yield ReceiveHttp(read)
         if self.state == self.read_body:
-            yield from self.read_body(events.DataReceived(self.conn, b""))
+            if read.rest and isinstance(read.rest[-1], RequestEndOfMessage):
+                yield from self.mark_done(request=True)
+            else:
+                yield from self.read_body(events.DataReceived(self.conn, b""))
 
     def _take_head(self) -> bytes | None:
         """The next head without its blank line, None while it is not whole."""
@@ -120,17 +135,21 @@ class ClientSide(Http1Server):
                 continue
             if piece is None:
                 return
+            if not isinstance(piece, End) or known(self.request).data.method.upper() != b"CONNECT":
+                for told in self._told(piece):
+                    yield ReceiveHttp(told)
             if isinstance(piece, End):
-                yield from self._whole(piece)
+                yield from self.mark_done(request=True)
                 return
-            yield ReceiveHttp(RequestData(self.stream_id, piece))
 
-    def _whole(self, end: End) -> layer.CommandGenerator[None]:
-        if known(self.request).data.method.upper() != b"CONNECT":  # a tunnel has neither trailers nor an end
-            if end.trailers:
-                yield ReceiveHttp(RequestTrailers(self.stream_id, http.Headers(end.trailers)))
-            yield ReceiveHttp(RequestEndOfMessage(self.stream_id))
-        yield from self.mark_done(request=True)
+    def _told(self, piece: bytes | End) -> list[HttpEvent]:
+        """What the stream is told of a piece."""
+        if not isinstance(piece, End):
+            return [RequestData(self.stream_id, piece)]
+        end = RequestEndOfMessage(self.stream_id)
+        return (
+            [RequestTrailers(self.stream_id, http.Headers(piece.trailers)), end] if piece.trailers else [end]
+        )
 
     def _broken(self, fault: FramingError, *, gone: bool) -> layer.CommandGenerator[None]:
         """Where a body ends that is not framed as its head says is not certain: all that follows is read over."""
@@ -153,8 +172,7 @@ class ClientSide(Http1Server):
             self.request_done = self.response_done = False
             self.stream_id += 2
             self.state = self.read_headers
-        if self.state == self.read_headers and self.data:
-            yield from self.read_headers(events.DataReceived(self.conn, b""))
+        self._again = self.state == self.read_headers and bool(self.data)
 
     @override
     def make_pipe(self) -> layer.CommandGenerator[None]:
@@ -173,9 +191,17 @@ class ClientSide(Http1Server):
             if self.session.leaving:
                 _last(event.response)
             self.response, self.chunked = event.response, is_chunked(event.response.headers)
-            yield commands.SendData(self.conn, http1.assemble_response_head(event.response))  # type: ignore[no-untyped-call]
+            head: bytes = http1.assemble_response_head(event.response)  # type: ignore[no-untyped-call]
+            if isinstance(event, WholeAnswer):
+                yield commands.SendData(
+                    self.conn, head + whole_body(event.body, chunked=self.chunked and not self._to_head)
+                )
+                self.chunked = False
+                yield from self.mark_done(response=True)
+            else:
+                yield commands.SendData(self.conn, head)
         elif isinstance(event, ResponseEndOfMessage):
-            if self.chunked and known(self.request).data.method.upper() != b"HEAD":
+            if self.chunked and not self._to_head:
                 lines = bytes(self.trailers) if self.trailers is not None else b""
                 yield commands.SendData(self.conn, b"0\r\n" + lines + b"\r\n")
             self.trailers, self.chunked = None, False
@@ -185,9 +211,15 @@ class ClientSide(Http1Server):
         else:
             yield from super().send(event)
 
+    @property
+    def _to_head(self) -> bool:
+        return known(self.request).data.method.upper() == b"HEAD"
+
     trailers: http.Headers | None = None
     chunked = False
     """Whether the response goes on in chunks."""
+    _again = False
+    """Whether there are octets behind a request and its response that are over."""
 
 
 def _last(response: http.Response) -> None:
@@ -206,6 +238,26 @@ def is_chunked(headers: http.Headers) -> bool:
 def chunk(data: bytes) -> bytes:
     """RFC 9112 7.1."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def whole_body(body: bytes, *, chunked: bool) -> bytes:
+    """A whole body, framed."""
+    if not chunked:
+        return body
+    return chunk(body) + b"0\r\n\r\n" if body else b"0\r\n\r\n"
+
+
+def here(
+    reader: BodyReader, data: bytearray, told: Callable[[bytes | End], Sequence[HttpEvent]]
+) -> list[HttpEvent]:
+    """What is there already of a body, up to its end; a fault in its framing shows again when it is read on."""
+    found: list[HttpEvent] = []
+    with suppress(FramingError):
+        while (piece := reader.take(data)) is not None:
+            found += told(piece)
+            if isinstance(piece, End):
+                break
+    return found
 
 
 def plain(request: http.Request | None, response: http.Response | None) -> bool:

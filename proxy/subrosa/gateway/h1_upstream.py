@@ -19,17 +19,17 @@ from mitmproxy.proxy.layers.http._events import (
     RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
-    ResponseHeaders,
     ResponseProtocolError,
     ResponseTrailers,
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 
 from subrosa.gateway.bodies import BodyReader, End, FramingError, LengthBody, body_reader
-from subrosa.gateway.h1 import chunk, is_chunked, plain
+from subrosa.gateway.h1 import chunk, here, is_chunked, plain, whole_body
 from subrosa.gateway.lean.answers import AnswerError, AnswerHead, Answers
 from subrosa.gateway.narrow import known
 from subrosa.gateway.session import Session
+from subrosa.gateway.signals import AnswerRead, WholeRequest
 
 
 class UpstreamSide(Http1Client):
@@ -90,18 +90,26 @@ class UpstreamSide(Http1Client):
             return
         if head is None:
             return
-        response = _response(head)
-        self.response = response
-        yield ReceiveHttp(ResponseHeaders(self.stream_id, response, head.size == 0))
-        self.reader = body_reader(head.size)
-        if self.state == self.read_headers:
-            self.state = self.read_body
-            yield from self.read_body(events.DataReceived(self.conn, b""))
+        response = self.response = _response(head)
+        self.reader, self.state = body_reader(head.size), self.read_body
+        rest = here(self.reader, self.data, self._told)
+        ended = bool(rest) and isinstance(rest[-1], ResponseEndOfMessage)
+        read = AnswerRead(self.stream_id, response, head.size == 0, rest)
+        if ended and self.request_done and self._goes_on():
+            self._begin_anew()
+            yield ReceiveHttp(read)
+            return
+        yield ReceiveHttp(read)
+        if self.state == self.read_body:
+            if ended:
+                yield from self.mark_done(response=True)
+            else:
+                yield from self.read_body(events.DataReceived(self.conn, b""))
 
     @override
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
         while self.state == self.read_body:
-            reader, stream_id = known(self.reader), known(self.stream_id)
+            reader = known(self.reader)
             try:
                 if isinstance(event, events.ConnectionClosed):
                     piece: bytes | End | None = reader.close()
@@ -112,13 +120,19 @@ class UpstreamSide(Http1Client):
                 return
             if piece is None:
                 return
+            for told in self._told(piece):
+                yield ReceiveHttp(told)
             if isinstance(piece, End):
-                if piece.trailers:
-                    yield ReceiveHttp(ResponseTrailers(stream_id, http.Headers(piece.trailers)))
-                yield ReceiveHttp(ResponseEndOfMessage(stream_id))
                 yield from self.mark_done(response=True)
                 return
-            yield ReceiveHttp(self.ReceiveData(stream_id, piece))
+
+    def _told(self, piece: bytes | End) -> list[HttpEvent]:
+        """What the stream is told of a piece."""
+        stream_id = known(self.stream_id)
+        if not isinstance(piece, End):
+            return [ResponseData(stream_id, piece)]
+        end = ResponseEndOfMessage(stream_id)
+        return [ResponseTrailers(stream_id, http.Headers(piece.trailers)), end] if piece.trailers else [end]
 
     def _gone(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
         """The destination closed, or sent something that nobody asked for."""
@@ -151,7 +165,13 @@ class UpstreamSide(Http1Client):
         elif isinstance(event, RequestHeaders) and self.stream_id is None:
             self.stream_id, self.request = event.stream_id, event.request
             self.chunked = is_chunked(event.request.headers)
-            yield commands.SendData(self.conn, http1.assemble_request_head(event.request))  # type: ignore[no-untyped-call]
+            head: bytes = http1.assemble_request_head(event.request)  # type: ignore[no-untyped-call]
+            if isinstance(event, WholeRequest):
+                yield commands.SendData(self.conn, head + whole_body(event.body, chunked=self.chunked))
+                self.chunked = False
+                yield from self.mark_done(request=True)
+            else:
+                yield commands.SendData(self.conn, head)
         elif isinstance(event, RequestEndOfMessage):
             if self.chunked:
                 lines = bytes(self.trailers) if self.trailers is not None else b""
@@ -172,11 +192,18 @@ class UpstreamSide(Http1Client):
         self.response_done = self.response_done or response
         if not (self.request_done and self.response_done):
             return
-        if self.data or not plain(self.request, self.response):
-            yield from super().mark_done()
-            if self.data and self.state == self.read_headers:  # no answer begins before it is asked for
-                yield from self._gone(events.DataReceived(self.conn, b""))
+        if self._goes_on():
+            self._begin_anew()
             return
+        yield from super().mark_done()
+        if self.data and self.state == self.read_headers:  # no answer begins before it is asked for
+            yield from self._gone(events.DataReceived(self.conn, b""))
+
+    def _goes_on(self) -> bool:
+        """Whether the connection is sure to go on after this request and this answer."""
+        return not self.data and plain(self.request, self.response)
+
+    def _begin_anew(self) -> None:
         self.request = self.response = self.stream_id = None
         self.request_done = self.response_done = False
         self.state = self.read_headers

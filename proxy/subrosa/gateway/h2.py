@@ -18,64 +18,30 @@ from hyperframe.frame import GoAwayFrame
 from mitmproxy import http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http._base import ReceiveHttp
-from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Http2Server, StreamState
-from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
+from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+from mitmproxy.proxy.layers.http._http2 import (
+    Http2Client,
+    Http2Connection,
+    Http2Server,
+    StreamState,
+    parse_h2_response_headers,
+)
 
 from subrosa.facts.head import HeadError, RawHead
-from subrosa.gateway.h2frames import Frames, OverlongError
+from subrosa.gateway.h2state import Windowed
 from subrosa.gateway.heads import raw_h2_head
-from subrosa.gateway.limits import Limits
 from subrosa.gateway.session import Session
-from subrosa.gateway.signals import HeadRead, StopSending, Taken
+from subrosa.gateway.signals import AnswerRead, HeadRead, StopSending, Taken, WholeAnswer, WholeRequest
 
 type Fields = list[tuple[bytes, bytes]]
 
 _NO_LAST_STREAM = 2**31 - 1
 
 
-class Windowed(BufferedH2Connection):
-    """A connection whose windows are as wide as the limits say."""
-
-    def __init__(self, config: h2.config.H2Configuration, limits: Limits) -> None:
-        super().__init__(config)
-        settings = self.local_settings
-        settings.initial_window_size = limits.stream_window
-        settings.max_concurrent_streams = limits.streams
-        settings.max_header_list_size = limits.head.head_bytes + limits.head.target_bytes
-        if config.client_side:
-            settings.enable_push = 0
-        settings.acknowledge()
-        self.decoder.max_header_list_size = limits.head.head_bytes + limits.head.target_bytes
-        self._window = limits.connection_window
-        self._block = limits.head.head_bytes + limits.head.target_bytes
-        self._frames = Frames(self.max_inbound_frame_size, preface=not config.client_side)
-
-    @override
-    def receive_data(self, data: bytes) -> list[h2.events.Event]:
-        """Take octets; h2 alone looks at a frame's length, up to 16 MiB, only once the whole frame is there."""
-        try:
-            events: list[h2.events.Event] = super().receive_data(self._frames.take(data))
-        except OverlongError as fault:
-            raise self._too_long() from fault
-        begun = self.incoming_buffer._headers_buffer  # noqa: SLF001 - no public way
-        if begun and sum(len(frame.data) for frame in begun) > self._block:
-            raise self._too_long()
-        return events
-
-    def _too_long(self) -> h2.exceptions.FrameTooLargeError:
-        self._terminate_connection(h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
-        return h2.exceptions.FrameTooLargeError("a frame or a head is too long")
-
-    @override
-    def initiate_connection(self) -> None:
-        h2.connection.H2Connection.initiate_connection(self)
-        self.increment_flow_control_window(self._window - self.inbound_flow_control_window)
-
-
 class Credited(Http2Connection):
     """What both endpoints share."""
 
+    h2_conn: Windowed
     session: Session
     live: Mapping[int, object]
     """The streams that still take octets, by the client's ids."""
@@ -135,6 +101,26 @@ class Credited(Http2Connection):
             return False
         return (yield from super().handle_h2_event(event))
 
+    def _rest(self, stream_id: int) -> list[HttpEvent]:
+        """What came right behind a head, as its stream is told of it."""
+        client_id, told = self._client_id(stream_id), list[HttpEvent]()
+        for event in self.h2_conn.rests.pop(stream_id, ()):
+            if isinstance(event, h2.events.DataReceived):
+                self.owed[stream_id] = self.owed.get(stream_id, 0) + event.flow_controlled_length
+                if event.data:
+                    told.append(self.ReceiveData(client_id, event.data))
+            elif isinstance(event, h2.events.TrailersReceived):
+                told.append(self.ReceiveTrailers(client_id, http.Headers(event.headers)))
+            else:
+                told.append(self.ReceiveEndOfMessage(client_id))
+                self._forget(stream_id)
+        return told
+
+    def _forget(self, stream_id: int) -> None:
+        """A stream that is over in both directions needs no word when the connection ends."""
+        if self.is_closed(stream_id):
+            self.streams.pop(stream_id, None)
+
     def _acknowledge(self, stream_id: int | None) -> None:
         octets = self.owed.pop(stream_id, 0) if stream_id is not None else 0
         if octets and stream_id is not None:
@@ -164,6 +150,19 @@ class ClientSide(Credited, Http2Server):
         self._reset_at = time.monotonic()
 
     @override
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if not isinstance(event, WholeAnswer):
+            yield from super()._handle_event(event)
+        elif self.is_open_for_us(event.stream_id):
+            data = event.response.data
+            fields = [(b":status", b"%d" % data.status_code), *data.headers.fields]
+            self.h2_conn.send_headers(event.stream_id, fields, end_stream=event.end_stream)
+            if not event.end_stream:
+                self.h2_conn.send_last(event.stream_id, event.body)
+            self._forget(event.stream_id)
+            yield from self._flush()
+
+    @override
     def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
         if isinstance(event, h2.events.RequestReceived):
             fields = [(bytes(name), bytes(value)) for name, value in event.headers]
@@ -182,7 +181,7 @@ class ClientSide(Credited, Http2Server):
             raw = raw_h2_head(self.session, fields, end_of_stream=ended)
         except HeadError as found:
             fault = found
-        return HeadRead(stream_id, _request(fields), ended, raw=raw, fault=fault)
+        return HeadRead(stream_id, _request(fields), ended, raw=raw, fault=fault, rest=self._rest(stream_id))
 
     def go_away(self, *, now: bool) -> layer.CommandGenerator[None]:
         """Take no further streams after those that may be on their way (RFC 9113 6.8), or none ``now``.
@@ -218,6 +217,54 @@ class UpstreamSide(Credited, Http2Client):
         return bool(self._handle_event == self.done)
 
     @override
+    def _handle_event2(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if not isinstance(event, WholeRequest):
+            yield from super()._handle_event2(event)
+            return
+        data = event.request.data
+        fields = [(b":method", data.method), (b":scheme", data.scheme), (b":path", data.path)]
+        if data.authority:
+            fields.append((b":authority", data.authority))
+        self.h2_conn.send_headers(
+            event.stream_id, [*fields, *data.headers.fields], end_stream=event.end_stream
+        )
+        self.streams[event.stream_id] = StreamState.EXPECTING_HEADERS
+        if not event.end_stream:
+            self.h2_conn.send_last(event.stream_id, event.body)
+        yield from self._flush()
+
+    @override
+    def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+        response = self._response(event) if isinstance(event, h2.events.ResponseReceived) else None
+        if response is None:
+            return (yield from super().handle_h2_event(event))
+        stream_id = response.stream_id
+        self.streams[stream_id] = StreamState.HEADERS_RECEIVED
+        response.rest = self._rest(stream_id)
+        yield ReceiveHttp(response)
+        return False
+
+    def _response(self, event: h2.events.ResponseReceived) -> AnswerRead | None:
+        """The head of an answer that is awaited; None of any other, which ends the connection."""
+        if self.streams.get(event.stream_id) is not StreamState.EXPECTING_HEADERS:
+            return None
+        try:
+            status, headers = parse_h2_response_headers(event.headers)
+        except ValueError:
+            return None
+        response = http.Response(
+            http_version=b"HTTP/2.0",
+            status_code=status,
+            reason=b"",
+            headers=headers,
+            content=None,
+            trailers=None,
+            timestamp_start=0.0,
+            timestamp_end=None,
+        )
+        return AnswerRead(event.stream_id, response, bool(event.stream_ended))
+
+    @override
     def _client_id(self, stream_id: int) -> int:
         return self.their_stream_id.get(stream_id, -1)
 
@@ -228,7 +275,9 @@ class UpstreamSide(Credited, Http2Client):
     @override
     def buffered(self, stream_id: int) -> int:
         queued = self.stream_queue.get(stream_id)
-        waiting = sum(len(getattr(event, "data", b"")) for event in queued) if queued else 0
+        waiting = sum(
+            len(getattr(event, "data", b"")) + len(getattr(event, "body", b"")) for event in queued or ()
+        )
         return waiting + super().buffered(stream_id)
 
 

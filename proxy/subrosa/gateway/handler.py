@@ -25,7 +25,7 @@ from subrosa.gateway.dial import dial
 from subrosa.gateway.guard import HookFailedError
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
-from subrosa.gateway.signals import TRANSFER, Leaving, WhenDrained
+from subrosa.gateway.signals import TRANSFER, Begun, BegunCompleted, Leaving, WhenDrained
 from subrosa.gateway.transfer import Transfer
 from subrosa.gateway.vetting import DialFailed
 
@@ -137,12 +137,14 @@ class GatewayHandler(ActingHandler):
     # --- hooks ---------------------------------------------------------------------------------------------
 
     @override
-    async def _hooked(self, hook: commands.StartHook, rest: Rest) -> None:
+    async def _hooked(self, asked: commands.Command, hook: commands.StartHook, rest: Rest) -> None:
         try:
             await self._bounded(hook, rest)
         except HookFailedError:
             return  # never completed: its layer stays where it is, and the connection is closed
-        if hook.blocking:
+        if isinstance(asked, Begun):
+            self.take(BegunCompleted(asked))
+        elif hook.blocking:
             self.take(events.HookCompleted(hook))
 
     @override

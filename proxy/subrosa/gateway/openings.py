@@ -40,7 +40,7 @@ class OpeningStream(TunnelStream):
         elif not isinstance(event, ResponseEndOfMessage):
             return
         self.flow.metadata[ANSWER] = bytes(self._octets)
-        yield HttpResponseHook(self.flow)
+        yield from self.hook(HttpResponseHook(self.flow))
         if self.over or self.client_left():
             return
         if not self.held.verdict.allows:

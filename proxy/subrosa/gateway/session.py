@@ -10,9 +10,11 @@ from typing import Protocol
 
 from mitmproxy.connection import Connection
 from mitmproxy.net.server_spec import ServerSpec
+from mitmproxy.proxy import commands
 from mitmproxy.proxy.layer import Layer
 
 from subrosa.gateway.caller import Caller
+from subrosa.gateway.keeping import Rest
 from subrosa.gateway.transfer import Transfer
 
 
@@ -31,6 +33,9 @@ class Handler(Protocol):
 
     def abort(self, cause: str) -> None:
         """Close everything now, and count why."""
+
+    def begin(self, hook: commands.StartHook) -> Rest | None:
+        """Do a hook as far as it goes without waiting; what to wait for, None where that is all."""
 
     def enter(self, inside: Layer) -> None:
         """Give all further events to a layer that stands inside, and to none of those around it."""

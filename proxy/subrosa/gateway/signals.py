@@ -1,11 +1,17 @@
 """What our layers tell each other and the handler beyond mitmproxy's own events and commands."""
 
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._base import HttpEvent
-from mitmproxy.proxy.layers.http._events import RequestHeaders
+from mitmproxy.proxy.layers.http._events import (
+    RequestHeaders,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+)
 
 from subrosa.facts.head import HeadError, RawHead
 
@@ -23,6 +29,55 @@ class HeadRead(RequestHeaders):
 
     raw: RawHead | None = None
     fault: HeadError | None = None
+    rest: Sequence[HttpEvent] = ()
+    """What else of the message came with its head."""
+
+
+@dataclass
+class AnswerRead(ResponseHeaders):
+    """Response headers."""
+
+    rest: Sequence[HttpEvent] = ()
+    """What else of the message came with its head."""
+
+    def whole(self) -> bytes | None:
+        """The body, where all of it is here and nothing else."""
+        if not self.rest or not isinstance(self.rest[-1], ResponseEndOfMessage):
+            return None
+        pieces = [event.data for event in self.rest if isinstance(event, ResponseData)]
+        return b"".join(pieces) if len(pieces) == len(self.rest) - 1 else None
+
+
+@dataclass
+class WholeRequest(RequestHeaders):
+    """A request without trailers, for a destination, from its head to its end."""
+
+    body: bytes = b""
+
+
+@dataclass
+class WholeAnswer(ResponseHeaders):
+    """An answer without trailers, for a client, from its head to its end."""
+
+    body: bytes = b""
+
+
+class Begun(commands.Command):
+    """A hook that was begun where it is, and has to be waited for."""
+
+    blocking = True
+
+    def __init__(self, hook: commands.StartHook, rest: Coroutine[None, None, None]) -> None:
+        self.hook = hook
+        self.rest = rest
+
+
+@dataclass(repr=False)
+class BegunCompleted(events.CommandCompleted):  # type: ignore[no-untyped-call]
+    """It is done."""
+
+    command: Begun
+    reply: None = None
 
 
 @dataclass

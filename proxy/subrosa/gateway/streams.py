@@ -37,7 +37,15 @@ from subrosa.gateway.onward import BODILESS
 from subrosa.gateway.openings import OpeningStream
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
-from subrosa.gateway.signals import HEARD, TRANSFER, HeadRead, WhenDrained
+from subrosa.gateway.signals import (
+    HEARD,
+    TRANSFER,
+    AnswerRead,
+    HeadRead,
+    WhenDrained,
+    WholeAnswer,
+    WholeRequest,
+)
 from subrosa.policy.guards import head_refusal
 from subrosa.policy.verdict import Reason, Verdict, refusal
 
@@ -87,8 +95,11 @@ class HeldStream(OpeningStream):
             yield from self.handle_connect()
             return
         self.whole = read.end_stream or read.request.data.method.upper() == b"CONNECT"
-        yield HttpRequestHeadersHook(self.flow)
+        self.came.extend(read.rest)
+        yield from self.hook(HttpRequestHeadersHook(self.flow))
         yield from self._act()
+        while self.came and not self.over:
+            yield from self.client_state(self.came.popleft())
 
     def state_held(self, event: HttpEvent) -> Commands:
         """Nothing is decided: every octet stays here."""
@@ -105,7 +116,7 @@ class HeldStream(OpeningStream):
             self.whole = True
             self.held.end()
         if self.held.verdict.decided:
-            yield HttpRequestHook(self.flow)
+            yield from self.hook(HttpRequestHook(self.flow))
             yield from self._act()
 
     def _unannounced(self) -> bool:
@@ -140,11 +151,20 @@ class HeldStream(OpeningStream):
             via_proxy=server.via is not None and head.scheme == "http",
         )
         self.up.attach(server, transfer.spool)
+        if self.whole and self.trailers is None and held <= self.session.shared.limits.chunk:
+            yield from self._send_whole(request, self.up.all(), ends=not head.has_body)
+            return
         yield SendHttp(RequestHeaders(self.stream_id, request, not head.has_body), server)
         if head.has_body and not self.whole:
             yield from self.go_on()
         self.up.ended = self.whole
         yield from self._sent_up(self.up.drained())
+
+    def _send_whole(self, request: http.Request, body: bytes, *, ends: bool) -> Commands:
+        """All of it at once."""
+        self.held.sent, self.client_state = len(body), self.state_over
+        yield SendHttp(WholeRequest(self.stream_id, request, ends, body=body), self.context.server)
+        self.held.drop()
 
     @override
     def state_stream_request_body(self, event: HttpEvent) -> Commands:
@@ -229,6 +249,7 @@ class HeldStream(OpeningStream):
         self.flow.response = response
         if not self.remembered and transfer.opens(response.status_code):
             self.keep_back(event)
+            yield from self._follow(event)
             return
         self.answered = True
         self.down.attach(self.context.client)
@@ -239,8 +260,25 @@ class HeldStream(OpeningStream):
             ends=event.end_stream,
             old_client=self.flow.request.data.http_version == b"HTTP/1.0",
         )
+        body = None
+        if isinstance(event, AnswerRead) and self.client_state == self.state_over and not switching:
+            body = event.whole()
+        if body is not None:
+            transfer.received += len(body)
+            ends = event.end_stream or not body
+            yield from self.finish(WholeAnswer(self.stream_id, answer, ends, body=body))
+            return
         yield SendHttp(ResponseHeaders(self.stream_id, answer, event.end_stream), self.context.client)
         self.server_state = self.state_stream_response_body
+        yield from self._follow(event)
+
+    def _follow(self, head: ResponseHeaders) -> Commands:
+        """What came of an answer with its head, once."""
+        if isinstance(head, AnswerRead):
+            rest, head.rest = head.rest, ()
+            for each in rest:
+                if not self.over:
+                    yield from self.server_state(each)
 
     @override
     def state_stream_response_body(self, event: HttpEvent) -> Commands:
@@ -297,7 +335,7 @@ class HeldStream(OpeningStream):
             self.held.deny(verdict)
         else:
             self.refuse_with(verdict)
-            yield HttpRequestHook(self.flow)
+            yield from self.hook(HttpRequestHook(self.flow))
         yield from self.refuse_or_break()
 
     def _upstream_failed(self, detail: str) -> Commands:
