@@ -8,14 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import machine, report, setup
 from bench.checks import CHECKS, Check, decision, examine
-from bench.load import destination
+from bench.load import Destination, destination
 from bench.measure import Outcome
-from bench.place import RESULTS, ROOT, prepare
+from bench.place import RESULTS, ROOT, Place, prepare
 from bench.rounds import Measured, Pace, measure, narrowed, say
 from bench.soak import LOADS, soak
 from bench.subjects import SUBJECTS
@@ -88,7 +88,18 @@ def choose(told: argparse.Namespace) -> Chosen:
     )
 
 
-def run(told: argparse.Namespace) -> tuple[dict[str, str], list[Measured], list[Outcome]]:
+@dataclass(slots=True)
+class Found:
+    """What a run has measured so far, and where."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+    works: list[Measured] = field(default_factory=list)
+    checks: list[Outcome] = field(default_factory=list)
+    whole: bool = False
+    """Whether it came to its end."""
+
+
+def run(told: argparse.Namespace, found: Found) -> None:
     """Measure what was chosen; the machine's facts are read before it is loaded."""
     pace = Pace(
         seconds=told.seconds or (0.7 if told.quick else 1.2),
@@ -96,31 +107,34 @@ def run(told: argparse.Namespace) -> tuple[dict[str, str], list[Measured], list[
         small=told.quick,
         profile=RESULTS if told.profile else None,
     )
-    works: list[Measured] = []
-    checks: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="subrosa-bench-") as work:
         place = prepare(Path(work), told.checkout.resolve())
-        facts = machine.describe(place) | {"rounds": f"{pace.rounds}, timed ones of {pace.seconds:g} s"}
+        found.facts |= machine.describe(place) | {
+            "rounds": f"{pace.rounds}, timed ones of {pace.seconds:g} s"
+        }
         with destination(place) as to:
             if told.soak:
                 names = [s.name for s in SUBJECTS if s.name in ("subrosa-lean", "subrosa-engine")]
                 wanted = [name for name in names if name.startswith(tuple(told.subjects or ["subrosa"]))]
                 for name in wanted:
-                    checks += soak(name, told.soak, told.only, place, to)
-                return facts, works, checks
-            chosen = choose(told)
-            for one in chosen.works:
-                began = time.monotonic()
-                works.append(measure(one, place, to, pace))
-                say(
-                    f"\n{one.title} (`{one.name}`), {time.monotonic() - began:.0f} s\n\n{report.cells(works[-1])}"
-                )
-            for check in chosen.checks:
-                checks += examine(check, place, to, pace)
-                say(f"{check.title}: done")
-            if chosen.decision:
-                checks += decision(place, small=pace.small)
-    return facts, works, checks
+                    soak(name, told.soak, told.only, place, to, found.checks)
+            else:
+                _take(choose(told), place, to, pace, found)
+    found.whole = True
+
+
+def _take(chosen: Chosen, place: Place, to: Destination, pace: Pace, found: Found) -> None:
+    for one in chosen.works:
+        began = time.monotonic()
+        found.works.append(measure(one, place, to, pace))
+        say(
+            f"\n{one.title} (`{one.name}`), {time.monotonic() - began:.0f} s\n\n{report.cells(found.works[-1])}"
+        )
+    for check in chosen.checks:
+        found.checks += examine(check, place, to, pace)
+        say(f"{check.title}: done")
+    if chosen.decision:
+        found.checks += decision(place, small=pace.small)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -130,18 +144,28 @@ def main(arguments: Sequence[str]) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, most), most))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped
     setup.ready()
-    began = time.monotonic()
-    facts, works, checks = run(told)
-    facts["took"] = f"{(time.monotonic() - began) / 60:.1f} minutes"
-    text = report.markdown(facts, works, checks)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "last.md").write_text(text)
-    (RESULTS / "last.json").write_text(json.dumps(report.as_json(facts, works, checks), indent=1))
-    print(text)
+    began, found = time.monotonic(), Found()
+    try:
+        run(told, found)
+    finally:  # of a run that is broken off, what it had
+        found.facts["took"] = f"{(time.monotonic() - began) / 60:.1f} minutes"
+        if not found.whole:
+            found.facts["ended"] = "early: this is all that was measured"
+        text = _write(found)
     if told.write:
         PAGE.write_text(report.inserted(PAGE.read_text(), text))
-    missed = [outcome for one in works for outcome in report.outcomes(one)] + checks
+    missed = [outcome for one in found.works for outcome in report.outcomes(one)] + found.checks
     return int(any(outcome.met is False for outcome in missed))
+
+
+def _write(found: Found) -> str:
+    text = report.markdown(found.facts, found.works, found.checks)
+    told = report.as_json(found.facts, found.works, found.checks)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "last.md").write_text(text)
+    (RESULTS / "last.json").write_text(json.dumps(told, indent=1))
+    print(text)
+    return text
 
 
 if __name__ == "__main__":

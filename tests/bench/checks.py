@@ -15,7 +15,7 @@ from bench.place import Place
 from bench.rounds import Pace, client, standing, turn
 from bench.subjects import Standing
 from bench.subrosa import environment
-from bench.works import FORM, GB, GROWS, MB, OURS, UPLOAD, Cell
+from bench.works import FORM, GB, GET, GROWS, MB, OURS, UPLOAD, Cell
 
 MIB = 1 << 20
 SETTLED = 0.5
@@ -127,6 +127,17 @@ def long_connection(scene: Scene) -> tuple[str, bool | None]:
     return f"{grown:.2f} ({first.median:.2f}, then {last.median:.2f} s/GB after {sent})", grown <= GROWS
 
 
+def shared(scene: Scene) -> tuple[str, bool | None]:
+    """How new connections are spread over workers, by the CPU that each takes."""
+    with scene.client(replace(GET, fresh=True, connections=8)) as one:
+        before = {stat.pid: stat.cpu for stat in scene.on.group.tree()}
+        told = one.round()
+        spent = [stat.cpu - before.get(stat.pid, stat.cpu) for stat in scene.on.group.tree()]
+    less, more = sorted(spent)[-2:]
+    measured = f"{less:.2f} and {more:.2f} s of CPU for {told.requests:,} new connections"
+    return measured, not told.errors and less >= more / 2
+
+
 CHECKS: tuple[Check, ...] = (
     Check("before-verdict", "at the destination before a verdict", "0 octets, no connection",
           (*OURS, "mitmdump-script", "squid"), before_verdict, quick=True),
@@ -136,6 +147,8 @@ CHECKS: tuple[Check, ...] = (
           (*OURS, "squid"), upload_memory, quick=True),
     Check("growth-octets", "cost of an upload late on a connection", f"≤ {GROWS} × its cost at first",
           OURS, long_connection),
+    Check("workers-share", "what each of two workers takes of new connections", "at least half of the other's",
+          ("subrosa-workers",), shared),
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import threading
 import urllib.request
@@ -117,7 +118,11 @@ def destination(place: Place) -> Iterator[Destination]:
     command = [place.binary("sink"), "-tls", ports.tls, "-plain", ports.plain, "-count", ports.counting]
     command += ["-cert", place.destination_cert, "-key", place.destination_key]
     process = subprocess.Popen(
-        [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [str(word) for word in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -140,7 +145,12 @@ class Client:
             command += ["-proxy", f"127.0.0.1:{proxy}"]
         self._faults = (place.work / "client-errors").open("w+")
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._faults, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._faults,
+            text=True,
+            start_new_session=True,  # who breaks a run off does not mean the client, which has to tell what it did
         )
         self.expect("ready")
 
@@ -155,6 +165,10 @@ class Client:
         assert self._process.stdin is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()
+
+    def stop(self) -> None:
+        """Let the round end early; it is told all the same."""
+        self._process.send_signal(signal.SIGINT)
 
     def told(self) -> Told:
         """The result of the round that is under way."""

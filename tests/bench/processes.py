@@ -12,6 +12,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
+QUIET = 0.3
+"""Seconds for which who has loaded everything takes next to no CPU."""
 
 
 class StartError(RuntimeError):
@@ -105,6 +107,15 @@ class Group:
     def alive(self) -> bool:
         """Whether none of those we started has ended."""
         return all(process.poll() is None for process in self.processes)
+
+    def rest(self, patience: float = 20.0) -> None:
+        """Wait until it does nothing: what is loaded once the ports answer is no part of any round."""
+        deadline, before = time.monotonic() + patience, self.cpu()
+        while time.monotonic() < deadline:
+            time.sleep(QUIET)
+            if (now := self.cpu()) - before < QUIET / 10:
+                return
+            before = now
 
     def stop(self, patience: float = 8.0) -> None:
         """End all of it: politely first."""

@@ -44,6 +44,7 @@ def stand(subject: Subject, place: Place, to: Destination) -> Standing:
     ports = Ports(free_port(), free_port(), free_port(), free_port(), to.tls)
     plan = subject.plan(place, directory, ports)
     group = start(plan.commands, directory=directory, ports=plan.listens, environment=plan.environment)
+    group.rest()
     bundle = directory / "trust.pem"
     bundle.write_bytes((plan.ca.read_bytes() if plan.ca else b"") + place.destination_ca.read_bytes())
     return Standing(subject, group, ports, bundle, directory)
@@ -54,6 +55,12 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("subrosa-engine", "Subrosa, engine lane", subrosa.engine),
     Subject(
         "subrosa-hash-all", "Subrosa, lean lane, `hash: all`", subrosa.hash_all, subrosa.without("evidence")
+    ),
+    Subject(
+        "subrosa-workers",
+        "Subrosa, lean lane, two workers",
+        subrosa.two_workers,
+        subrosa.without("workers"),
     ),
     Subject("subrosa-tunnel", "Subrosa, `inspect: never`", subrosa.tunnel, subrosa.no_lane("tunnel")),
     Subject(

@@ -105,6 +105,11 @@ def hash_all(place: Place, directory: Path, ports: Ports) -> Plan:
     return _settings(place, directory, ports, evidence={"hash": "all"})
 
 
+def two_workers(place: Place, directory: Path, ports: Ports) -> Plan:
+    """All lanes, in two processes behind a third."""
+    return _settings(place, directory, ports, workers=2)
+
+
 def tunnel(place: Place, directory: Path, ports: Ports) -> Plan:
     """A destination that the settings except from inspection."""
     return _settings(place, directory, ports, destinations=[NEVER])

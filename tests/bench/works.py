@@ -129,6 +129,9 @@ WORKS: tuple[Work, ...] = (
          tuple(Cell(f"{name}, {idle:,} quiet", name, replace(POST, idle=idle), apart=True)
                for name in OURS for idle in (0, 200, 2000)),
          tuple(Goal(f"{name}, 2,000 quiet", GROWS, (f"{name}, 0 quiet",)) for name in OURS)),
+    Work("growth-workers", "small POST on 32 connections of each process that serves", REQUEST,
+         (*_all(POST, ("subrosa-lean",)), *_all(replace(POST, connections=64), ("subrosa-workers",))),
+         (Goal("subrosa-workers", GROWS, ("subrosa-lean",)),)),
     Work("growth-rules", "small POST, beside 3,000 more operations on 300 more hosts", REQUEST,
          _all(POST, ("subrosa-lean", "subrosa-lean-rules", "subrosa-engine", "subrosa-engine-rules")),
          tuple(Goal(f"{name}-rules", GROWS, (name,)) for name in OURS)),

@@ -1,7 +1,7 @@
 // The load of the benchmarks: workers that each keep one connection through a proxy, and measure what they ask.
 //
 // It says `ready` when every worker has had its first answers, then waits for lines on its standard input: each
-// `go` is one round, answered with one line of JSON. Connections stay open between rounds.
+// `go` is one round, answered with one line of JSON. Connections stay open between rounds. SIGINT ends a timed round.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
@@ -106,6 +107,9 @@ func (o options) once(client *http.Client, body *shape, halt func()) (status int
 	return answer.StatusCode, down, err
 }
 
+// stopped ends a timed round early.
+var stopped atomic.Bool
+
 type worker struct {
 	client    *http.Client
 	latencies []time.Duration
@@ -145,7 +149,7 @@ func round(o options, workers []*worker, body *shape, halt func()) result {
 				if issued.Add(1) > o.requests {
 					return
 				}
-			} else if time.Now().After(until) {
+			} else if time.Now().After(until) || stopped.Load() {
 				return
 			}
 			w.ask(o, body, halt)
@@ -226,6 +230,9 @@ func main() {
 			os.Exit(1)
 		}
 	}
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	go func() { <-interrupts; stopped.Store(true) }()
 	lines := bufio.NewScanner(os.Stdin)
 	body := body(o.kind, o.size, o.purpose)
 	workers := crew(o.connections, o, roots)
