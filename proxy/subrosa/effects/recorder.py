@@ -10,7 +10,7 @@ import structlog
 from subrosa.effects.evidence import Told as Batch
 from subrosa.effects.logs import DecisionLog
 from subrosa.effects.metrics import Metrics
-from subrosa.effects.records import Told, decision_record, encode, outcome_line
+from subrosa.effects.records import Told, ToldBefore, decision_record, encode, outcome_line
 from subrosa.effects.redact import TagWords, redact
 from subrosa.effects.words import verdict_word
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
@@ -57,6 +57,7 @@ class Recorder:
         self._store: Store = _NoStore()
         self._words = TagWords()
         self._follower = follower
+        self._told = ToldBefore()
         self._failing = ""
         self._logger = structlog.get_logger("subrosa.evidence")
 
@@ -84,14 +85,15 @@ class Recorder:
         return None
 
     def _written(self, decision: Decision, seconds: float) -> str:
-        """The redacted record; of a decision that was told before, all but what is new is kept."""
-        told, now = decision.shared.get("told"), self._clock()
-        if isinstance(told, tuple) and told[0] is self._words:
-            again: Told = told[1]
-            return again.again(decision.id, now, seconds)
+        """The redacted record; of what was told alike before, all but what is new is kept."""
+        now = self._clock()
+        told = decision.shared.get(self._told) or self._told.find(decision)
+        if isinstance(told, Told):
+            decision.shared[self._told] = told
+            return told.again(decision, now, seconds)
         record = redact(decision_record(decision, now, seconds), self._words)
         line = encode(record)
-        decision.shared["told"] = (self._words, Told.of(line, str(record["time"])))
+        self._told.keep(decision, line, str(record["time"]))
         return line
 
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
@@ -129,6 +131,7 @@ class Recorder:
     def policy_swapped(self, policy: Policy) -> None:
         """Take the words of a new generation, before its first decision."""
         self._words = TagWords.of(policy.tags.vocabulary)
+        self._told = ToldBefore()
         self.metrics.learn(policy)
 
     def evidence_told(self, told: Batch) -> None:

@@ -30,6 +30,7 @@ from typing import Any
 
 from subrosa.effects.words import verdict_word
 from subrosa.policy.decision import Decision, TransferOutcome
+from subrosa.policy.verdict import Verdict
 
 type Record = dict[str, object]
 
@@ -95,25 +96,61 @@ def decision_record(decision: Decision, now: float, seconds: float) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The line of a decision as it was told, between time and seconds."""
+    """The line of a decision without checksums as it was told, between time and length."""
 
+    verdict: Verdict
+    """Kept, so that no other has its place in memory: see `_alike`."""
     middle: str
 
     @classmethod
-    def of(cls, line: str, time: str) -> "Told":
+    def of(cls, decision: Decision, line: str, time: str) -> "Told":
         """What `again` needs of a decision that was told at this time."""
-        return cls(line[line.index(_TIME) + len(_TIME) + len(time) : line.rindex(_SECONDS)])
+        start = line.index(_TIME) + len(_TIME) + len(time)
+        return cls(decision.verdict, line[start : line.rindex(_LENGTH)])
 
-    def again(self, decision_id: str, now: float, seconds: float) -> str:
-        """The line of another decision that is equal but for its id."""
+    def again(self, decision: Decision, now: float, seconds: float) -> str:
+        """The line of another decision that is equal but for its id and the length of its body."""
         return (
-            f'{{"record":"decision","id":{_text(decision_id)}{_TIME}{timestamp(now)}{self.middle}'
-            f"{_SECONDS}{round(seconds, 9)!r}}}"
+            f'{{"record":"decision","id":{_text(decision.id)}{_TIME}{timestamp(now)}{self.middle}'
+            f"{_LENGTH}{decision.declared_length}{_REST}{round(seconds, 9)!r}}}"
         )
 
 
+class ToldBefore:
+    """The decisions told last under one policy: of one that is alike most of the line is there already."""
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._told: dict[tuple[object, ...], Told] = {}
+
+    def find(self, decision: Decision) -> Told | None:
+        """What was told alike; of decisions with checksums, which are their own, nothing."""
+        return None if decision.checksums else self._told.get(_alike(decision))
+
+    def keep(self, decision: Decision, line: str, time: str) -> None:
+        """Keep what was told of a decision at this time."""
+        if decision.checksums:
+            return
+        if len(self._told) == self._most:
+            self._told.clear()
+        self._told[_alike(decision)] = Told.of(decision, line, time)
+
+
+def _alike(decision: Decision) -> tuple[object, ...]:
+    """What decisions have in common whose lines differ in nothing but id, time, length and seconds.
+
+    Verdicts that tell no more than an operation are one for each (`policy.plans.Plan.plain`), so which one it is does.
+    """
+    return (
+        id(decision.verdict), decision.host, decision.path, decision.method, decision.query, decision.content_type,
+        decision.client, decision.user, decision.subject, decision.source, decision.listener, decision.transport,
+        decision.scheme, decision.port, decision.customer_content, decision.kinds, decision.recognisers,
+        decision.shapes, decision.tags, decision.generation, decision.digest, decision.enforcing, decision.profile,
+    )  # fmt: skip
+
+
 _text: Callable[[Any], str] = encode_basestring_ascii
-_TIME, _SECONDS = ',"time":"', ',"seconds":'
+_TIME, _LENGTH, _REST = ',"time":"', ',"declared_length":', ',"checksums":[],"seconds":'
 
 
 def outcome_line(outcome: TransferOutcome, now: float) -> str:

@@ -21,6 +21,11 @@ class ClientFacts:
     """The proxy user whose password was verified."""
     subject: str | None = None
     """The subject of the verified client certificate, RFC 4514 form."""
+    shown: str = field(init=False, repr=False, compare=False)
+    """The address as text: worked out once for all requests of the client."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shown", str(self.address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,11 @@ from subrosa.policy.inspection import Inspection
 from subrosa.policy.verdict import Verdict
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Decision:
-    """Who, what, where to, and why; everything but ``verdict`` is a fact.
+    """Who, what, where to, and why; everything but ``verdict`` is a fact, and none is changed.
+
+    Not frozen, for that makes a call of each of its fields, one decision after the other.
 
     ``path`` is canonical and ``query`` is its pairs, encoded again so that it reads back as the same pairs;
     neither is redacted yet. ``tags`` are
@@ -93,8 +95,7 @@ _NAMED = frozenset(name.encode() for name in _CHECKSUMS)
 def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Decision:
     """The record of an inspection's verdict; holds whether or not a head was ever read."""
     subject, policy = inspection.subject, inspection.policy
-    facts = subject.facts
-    head, client, target = facts.head, facts.connect.client, facts.connect.target
+    head, client, target = subject.head, subject.connect.client, subject.connect.target
     authority = head.authority if head is not None else target
     lines = head.fields if head is not None else None
     found = (*subject.head_kinds, *subject.body.kinds)
@@ -107,7 +108,7 @@ def decision_of(inspection: Inspection, decision_id: str, transport: str) -> Dec
         enforcing=not policy.observe,
         customer_content=_presumed(inspection),
         source=subject.source.name,
-        client=str(client.address),
+        client=client.shown,
         listener=client.listener,
         user=client.user or "",
         subject=client.subject or "",
@@ -142,8 +143,11 @@ _KEPT = "/:,~*$@!()'[]"
 
 
 def _checksums(inspection: Inspection) -> tuple[tuple[str, str], ...]:
-    head = inspection.subject.facts.head
-    if head is None or not any(name in _NAMED or name.startswith(_PREFIX) for name in head.fields.index):
+    head = inspection.subject.head
+    if head is None:
+        return ()
+    index = head.fields.index
+    if _NAMED.isdisjoint(index) and _PREFIX not in b" ".join(index):
         return ()
     named = ((name, value) for name in _CHECKSUMS for value in head.fields.get_all(name))
     return (*named, *head.fields.with_prefix(_PREFIX.decode()))

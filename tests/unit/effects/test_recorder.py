@@ -1,7 +1,7 @@
 import asyncio
 import json
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ from helpers import policy
 from subrosa.effects.evidence import Told
 from subrosa.effects.feed import Feed
 from subrosa.effects.recorder import Recorder
+from subrosa.effects.records import decision_record, encode
+from subrosa.effects.redact import TagWords, redact
 from subrosa.effects.segments import read_segments
 from subrosa.gateway import ports
 from subrosa.policy.decision import Decision, EvidenceError, TransferOutcome
@@ -86,6 +88,28 @@ async def test_what_is_told_is_redacted_with_the_vocabulary_in_force() -> None:
         ["x-purpose", "x-purpose", "model-training"],
         ["x-purpose", "x-purpose", "[6 chars]"],
     ]
+
+
+CHANGED: dict[str, object] = {
+    "verdict": replace(BLOCK, operation="acme.other"),
+    "generation": 2, "digest": "77", "profile": "strict", "enforcing": False, "customer_content": False,
+    "source": "recorder", "client": "192.0.2.2", "listener": "explicit:9090", "user": "ada", "subject": "CN=ada",
+    "transport": "h2", "method": "PUT", "scheme": "http", "host": "other.example", "port": 80, "path": "/other",
+    "query": "a=b", "content_type": "text/plain", "declared_length": 7, "kinds": ("audio",),
+    "recognisers": ("wav",), "shapes": ("coco",), "tags": (("x-a", "x-a", "model-training"),),
+    "checksums": (("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg=="),),
+}  # fmt: skip
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("field", [one.name for one in fields(Decision) if one.name not in {"id", "shared"}])
+async def test_whatever_a_decision_differs_in_from_the_last_one_is_told(field: str) -> None:
+    kit, words = Kit(), TagWords.of(policy().tags.vocabulary)
+    told = [decision(id="1"), decision(id="2", **{field: CHANGED[field]}), decision(id="3")]
+    for one in told:
+        await settled(kit.recorder.decided(one, 1e-5))
+
+    assert kit.kept() == [json.loads(encode(redact(decision_record(one, NOW, 1e-5), words))) for one in told]
 
 
 @pytest.mark.asyncio
