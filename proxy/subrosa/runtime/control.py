@@ -26,7 +26,7 @@ from subrosa.runtime.bound import Bound
 from subrosa.runtime.catalogue import rows
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.explaining import explained
-from subrosa.runtime.memory import settle
+from subrosa.runtime.memory import settle, undisturbed
 from subrosa.runtime.notify import ServiceManager
 from subrosa.runtime.pulse import Pulse
 from subrosa.runtime.signals import Wish, Wishes
@@ -119,7 +119,8 @@ class Control:
         Raises:
             StartError: every fault of the rules.
         """
-        result = self.store.reload()
+        with undisturbed():
+            result = self.store.reload()
         if not result.ok:
             raise StartError([str(fault) for fault in result.faults])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from subrosa.runtime.memory import settle
+from subrosa.runtime.memory import settle, undisturbed
 
 
 class Ring:
@@ -42,3 +42,11 @@ def test_what_was_replaced_is_freed_by_the_next_round() -> None:
 
     settle()
     assert gone() is None
+
+
+def test_what_is_loaded_is_not_looked_at_meanwhile_and_is_again_whatever_happens() -> None:
+    with pytest.raises(OSError, match="gone"), undisturbed():
+        assert not gc.isenabled()
+        raise OSError("gone")
+
+    assert gc.isenabled()

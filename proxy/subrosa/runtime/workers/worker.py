@@ -25,7 +25,7 @@ from subrosa.policy.policy import Policy
 from subrosa.runtime.authority import placed
 from subrosa.runtime.configuration import CLOCK, StartError, policy_inputs
 from subrosa.runtime.lockdown import Lockdown
-from subrosa.runtime.memory import settle
+from subrosa.runtime.memory import settle, undisturbed
 from subrosa.runtime.pulse import Pulse
 from subrosa.runtime.serving import DataPlane
 from subrosa.runtime.workers.channel import Channel
@@ -164,7 +164,8 @@ class Worker:
     def _build(self, asked: Load) -> Policy:
         inputs = policy_inputs(self.settings, date.fromisoformat(asked.today))
         copies = [Path(asked.rules) / str(at) for at in range(1 + len(inputs.extra))]
-        return load(replace(inputs, builtin=copies[0], extra=tuple(copies[1:])), asked.generation).policy
+        with undisturbed():
+            return load(replace(inputs, builtin=copies[0], extra=tuple(copies[1:])), asked.generation).policy
 
     def _switch(self, policy: Policy) -> None:
         if self._recorder is not None:
