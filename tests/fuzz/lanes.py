@@ -11,18 +11,15 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from fuzz.laneseeds import ASKING, BY_PATH, CLOSES, EARLY, HOST, PORT
+from fuzz.laneseeds import ASKING, BY_PATH, CLOSES, EARLY, HOST, IN_TLS, PORT
 from live.doubles import by_path, policy
 from live.twins import FINE, TURNS, Became, Reply, twins
 from property.seeds import shipped
 from subrosa.policy.policy import Policy
-from subrosa.policy.verdict import Reason
 
 PATIENT = 150
 """Turns to wait where the lanes seem to differ, in case one of them was only late."""
 MOST_PIECES = 8
-OWN_FAULTS = frozenset({"engine", "hook", "inspection", "timeout"})
-"""Causes that no input may bring about: whatever it is, it is foreseen."""
 _NAMES = tuple(at.partition(b":")[0].decode() for at in (HOST, BY_PATH))
 
 
@@ -51,7 +48,7 @@ class Lanes:
         first, *rest = few(tuple(pieces)) or (b"",)
         told = tuple(piece for piece in (first[1:], *rest) if piece)
         reply = Reply(closes=bool(how & CLOSES) or not told, early=bool(how & EARLY), pieces=told or (b"",))
-        self._alike(ASKING[how % len(ASKING)], reply)
+        self._alike(ASKING[how % len(ASKING)], reply, _NAMES[0] if how & IN_TLS else "")
 
     def _alike(self, pieces: Sequence[bytes], reply: Reply = FINE, within: str = "") -> None:
         """Raises AssertionError where the lanes differ."""
@@ -86,9 +83,7 @@ def differences(became: dict[str, Became]) -> list[str]:
     for lane, one in became.items():
         if one.broken:
             told.append(f"the sink cannot read what {lane} sent on: {one.broken}")
-        reasons = [decision["verdict"].reason for decision in one.decisions]
-        reasons += [outcome["refused"] for outcome in one.outcomes]
-        if Reason.ENGINE in reasons or OWN_FAULTS & dict(one.causes).keys():
+        if one.failed:
             told.append(f"the {lane} lane failed: {one.causes}")
     engine, lean = became.values()
     for name in engine.__dataclass_fields__:

@@ -208,9 +208,10 @@ ASKING = (
     (_FINE.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"), _GET),
 )
 """What is answered: the first octet of an input tells which, and how."""
-CLOSES, EARLY = 0x40, 0x20
+CLOSES, EARLY, IN_TLS = 0x40, 0x20, 0x10
 ANSWERS = tuple(
-    bytes((how,)) + said
+    bytes((how | over,)) + said
+    for over in (0, IN_TLS)
     for how, said in (
         (0, _OK + _JSON),
         (0, _OK + b"Content-Length: 2\r\nX-A: b\r\nSet-Cookie: a\r\nset-cookie: b\r\n\r\nok"),

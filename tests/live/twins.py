@@ -14,29 +14,23 @@ from typing import Any, override
 
 import h11
 
+from live.arrivals import Request, requests
 from live.clients import trusting
 from live.doubles import ListRecorder
 from live.harness import HOST, LANES, LIMITS, Setup, gateway
 from live.origins import Authority as Roots
 from subrosa.facts.hosts import Authority
-from subrosa.gateway.bodies import End, FramingError, body_reader
 from subrosa.gateway.egress import EgressDenied
 from subrosa.gateway.ports import TransferOutcome
 from subrosa.policy.decision import Decision
+from subrosa.policy.verdict import Reason
 
 _ASCII = bytes(range(128)) + b"?" * 128
 """What octets beyond ASCII in a target mean is the destination's matter."""
+OWN_FAULTS = frozenset({"engine", "hook", "inspection", "timeout"})
+"""Causes of a refusal that are a lane's own."""
 TURNS = 25
 """Turns of the loop in which nothing moves, after which nothing will."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as the sink read it, framing undone."""
-
-    head: bytes
-    body: bytes
-    trailers: tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,13 @@ class Became:
     decisions: tuple[dict[str, Any], ...]
     outcomes: tuple[dict[str, Any], ...]
     causes: tuple[tuple[str, int], ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the lane failed of its own, which no octets may bring about: whatever they are, they are foreseen."""
+        reasons = [decision["verdict"].reason for decision in self.decisions]
+        reasons += [outcome["refused"] for outcome in self.outcomes]
+        return Reason.ENGINE in reasons or not OWN_FAULTS.isdisjoint(dict(self.causes))
 
 
 @dataclass(slots=True)
@@ -296,48 +297,6 @@ async def twins(directory: Path, *names: str, **more: Any) -> AsyncIterator[Grou
         yield ground
     clear.close()
     in_tls.close()
-
-
-# --- reading what came -----------------------------------------------------------------------------------------
-
-
-def requests(octets: bytes) -> list[Request]:
-    """The whole requests in what one connection of the sink got; their heads as they stood.
-
-    How far one got that was cut off is a matter of moments.
-    """
-    data, found = bytearray(octets), []
-    while (at := data.find(b"\r\n\r\n")) >= 0:
-        head = bytes(data[:at])
-        del data[: at + 4]
-        body = _body(data, _size(_lines(head)))
-        if body is None:
-            break
-        found.append(Request(head, *body))
-    return found
-
-
-def _lines(head: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    split = (line.partition(b":") for line in head.split(b"\r\n")[1:])
-    return tuple((name, value.strip(b" \t")) for name, _, value in split)
-
-
-def _size(lines: tuple[tuple[bytes, bytes], ...]) -> int | None:
-    named = {name.lower(): value for name, value in lines}
-    if named.get(b"transfer-encoding", b"").lower() == b"chunked":
-        return None
-    length = named.get(b"content-length", b"")
-    return int(length) if length.isdigit() else 0
-
-
-def _body(data: bytearray, size: int | None) -> tuple[bytes, tuple[tuple[bytes, bytes], ...]] | None:
-    reader, body = body_reader(size), bytearray()
-    with contextlib.suppress(FramingError):  # which the sink tells itself
-        while (piece := reader.take(data)) is not None:
-            if isinstance(piece, End):
-                return bytes(body), piece.trailers
-            body += piece
-    return None
 
 
 def _told(decision: Decision) -> dict[str, Any]:
