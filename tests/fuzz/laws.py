@@ -1,6 +1,7 @@
 """What must hold of any input: a crash or a broken law is a fault, a refusal is not."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 import wsproto
@@ -17,6 +18,7 @@ from subrosa.content.collect import Collector
 from subrosa.content.kinds import PREFIX
 from subrosa.content.messageframes import Framing, MessageFrames
 from subrosa.content.protobuf import ProtobufScan
+from subrosa.content.quiet import Quiet
 from subrosa.content.shapes import find_shapes
 from subrosa.facts.body import BodyFacts
 from subrosa.facts.fields import Fields, parse_codings, parse_content_disposition, parse_content_type
@@ -30,6 +32,9 @@ from subrosa.gateway.bodies import ChunkedBody, End
 from subrosa.gateway.heads import framing, split_head
 from subrosa.gateway.nextlayer import Looks, looks_like
 from subrosa.gateway.websocket import QuietConnection
+
+ASKED = replace(WANT, references=False)
+QUIET = Quiet.of(ASKED, TAGS, KINDS)
 
 type Pieces = Iterable[bytes]
 type Check = Callable[[bytes, Pieces], None]
@@ -55,6 +60,12 @@ def body(label: str | None, *codings: str) -> Check:
         assert whole.tags_closed
 
     return check
+
+
+def at_one_look(data: bytes, pieces: Pieces) -> None:
+    """What is told of a body at one look at the whole of it is what reading it tells."""
+    told = QUIET.facts(data, "v1/things") if QUIET is not None else None
+    assert told is None or told == read(pieces, "application/json", want=ASKED)
 
 
 def _facts(facts: BodyFacts) -> BodyFacts:

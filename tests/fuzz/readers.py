@@ -72,6 +72,16 @@ READERS = (
         laws.body(JSON),
     ),
     Reader(
+        "JSON at one look",
+        (
+            b'{"model": "m", "temperature": 0, "turns": [{"role": "user", "content": "Hello, \\u00fc."}]}',
+            b'{\r\n  "event": "created", "at": 1.5e3, "data": {"id": "a-1", "tags": null}\r\n}',
+            *seeds.bodies("json"),
+        ),
+        (b'"purpose":', b'"metadata":{', b"\\ud83d", b"\\u0000", b'"chosen":', b"NaN", b"WEBVTT"),
+        laws.at_one_look,
+    ),
+    Reader(
         "body without a label",
         (json.dumps(seeds.DOCUMENT).encode(), seeds.FORM, seeds.XML, *seeds.files()),
         (b'"purpose":', b"WEBVTT"),

@@ -45,8 +45,14 @@ def test_what_was_replaced_is_freed_by_the_next_round() -> None:
 
 
 def test_what_is_loaded_is_not_looked_at_meanwhile_and_is_again_whatever_happens() -> None:
-    with pytest.raises(OSError, match="gone"), undisturbed():
-        assert not gc.isenabled()
-        raise OSError("gone")
+    def load() -> None:
+        with undisturbed():
+            seen.append(gc.isenabled())
+            raise OSError("gone")
 
+    seen: list[bool] = []
+    with pytest.raises(OSError, match="gone"):
+        load()
+
+    assert seen == [False]
     assert gc.isenabled()
