@@ -7,7 +7,6 @@ done where they are asked for, and what a layer is told of it is the next event.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, override
 
 from mitmproxy.connection import Connection
@@ -19,13 +18,12 @@ from mitmproxy.utils import asyncio_utils
 
 from subrosa.gateway.corked import Corked
 from subrosa.gateway.guard import Guard, StrictManager
-from subrosa.gateway.narrow import of_type
+from subrosa.gateway.keeping import CALLED, Called, Rest
+from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.signals import Begun
 
 if TYPE_CHECKING:
     from mitmproxy.options import Options
-
-type Rest = Coroutine[None, None, None]
 
 
 class ActingHandler(server.LiveConnectionHandler):
@@ -91,7 +89,8 @@ class ActingHandler(server.LiveConnectionHandler):
                     if writer is not None and not writer.is_closing():
                         writer.write(command.data)
                 elif type(command) is Begun:
-                    self._wait_for(command, command.hook, command.rest)
+                    if command.rest is not CALLED:
+                        self._wait_for(command, command.hook, known(command.rest))
                 elif isinstance(command, commands.StartHook):
                     self._start(command)
                 else:
@@ -116,14 +115,13 @@ class ActingHandler(server.LiveConnectionHandler):
 
     def _start(self, hook: commands.StartHook) -> None:
         """Do a hook, as far as it goes without waiting."""
-        rest = self.begin(hook)
-        if rest is not None:
+        rest = self._begin(hook)
+        if rest is not None and rest is not CALLED:
             self._wait_for(hook, hook, rest)
         elif hook.blocking:
             self._events.append(events.HookCompleted(hook))
 
-    def begin(self, hook: commands.StartHook) -> Rest | None:
-        """Do a hook as far as it goes without waiting; what to wait for, None where that is all."""
+    def _begin(self, hook: commands.StartHook) -> Rest | Called | None:
         try:
             return self._manager.begin(hook)
         except Exception as fault:  # noqa: BLE001 - raised again where hooks are waited for, which tells what follows

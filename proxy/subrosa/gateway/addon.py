@@ -18,7 +18,7 @@ from subrosa.facts.stage import Stage
 from subrosa.facts.unreadable import UnreadableError
 from subrosa.gateway.extract import tls_facts
 from subrosa.gateway.judging import Heard
-from subrosa.gateway.keeping import Rest
+from subrosa.gateway.keeping import Called, Rest
 from subrosa.gateway.listener import SOCKS5
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.nextlayer import choose, is_outer, own_certificate
@@ -107,18 +107,24 @@ class GatewayAddon:
         if not transfer.admitted:
             session.target = None
 
-    def requestheaders(self, flow: HTTPFlow) -> Rest | None:
+    def requestheaders(self, flow: HTTPFlow) -> Rest | Called | None:
         """Judge a head; gives what to await where judging has to wait."""
         session, transfer, read = self._of(flow)
-        fields = flow.request.data.headers.fields
-        heard = Heard(raw=read.raw, fault=read.fault, tls=session.tls)
-        if session.tunnelled or not any(name.lower() == b"proxy-authorization" for name, _ in fields):
-            return transfer.open_now(heard, session.connect_facts())
-        return transfer.open(heard, lambda: session.identify_by(fields))
+        said = read.asked.said
+        heard = said.heard if read.fault is None else Heard(fault=read.fault, tls=session.tls)
+        if said.shows_user and not session.tunnelled:
+            return transfer.open(heard, lambda: session.identify_by(said.lines))
+        connect = said.sent_by(session)
+        return (
+            transfer.open_now(heard, connect, session.later)
+            if session.later
+            else transfer.open_now(heard, connect)
+        )
 
-    def request(self, flow: HTTPFlow) -> Rest | None:
+    def request(self, flow: HTTPFlow) -> Rest | Called | None:
         """Record what was decided after the head; gives what to await where recording has to wait."""
-        return self._of(flow)[1].settle_now()
+        session, transfer, _ = self._of(flow)
+        return transfer.settle_now(session.later) if session.later else transfer.settle_now()
 
     async def response(self, flow: HTTPFlow) -> None:
         """Remember the upload that an answer names."""

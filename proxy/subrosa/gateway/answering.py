@@ -85,9 +85,10 @@ class AnsweringStream(HttpStream):
 
     def hook(self, hook: commands.StartHook) -> Commands:
         """Have a hook done: here and now, but for what it has to wait for."""
-        rest = self.session.handler.begin(hook)
-        if rest is not None:
-            yield Begun(hook, rest)
+        begun = Begun(hook)
+        begun.rest = self.session.handler.begin(begun)
+        if begun.rest is not None:
+            yield begun
 
     # --- upstream ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What stands around mitmproxy's own parts so that a failure in one of them closes, rather than being logged."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, override
 
 from mitmproxy import hooks
@@ -11,6 +11,7 @@ from mitmproxy.proxy import events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer
 
+from subrosa.gateway.keeping import CALLED, Called, Rest
 from subrosa.gateway.spool import SpoolError
 
 log = logging.getLogger("subrosa.gateway")
@@ -35,22 +36,32 @@ class StrictManager(AddonManager):
     @override
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
         rest = self.begin(event)
-        if rest is not None:
+        if rest is not None and rest is not CALLED:
             await rest
 
-    def begin(self, event: hooks.Hook) -> Coroutine[None, None, None] | None:
+    def begin(self, event: hooks.Hook) -> Rest | Called | None:
         """Call what waits for nothing; what to await for the rest, None where that is all."""
-        calls = self._table.get(event.name)
-        if calls is None:
-            calls = self._table[event.name] = list(self._calls(event.name))
+        calls = self._called(event)
         if not calls:
             return None
         args = event.args()
         for at, call in enumerate(calls):
-            found = call(*args)
+            found: Awaitable[object] | Called | None = call(*args)
+            if isinstance(found, Called):
+                return found  # which only one that is alone gives
             if found is not None:
                 return _rest(found, calls[at + 1 :], args)
         return None
+
+    def alone(self, event: hooks.Hook) -> bool:
+        """Whether one addon has this hook, and no other."""
+        return len(self._called(event)) == 1
+
+    def _called(self, event: hooks.Hook) -> list[Callable[..., Any]]:
+        calls = self._table.get(event.name)
+        if calls is None:
+            calls = self._table[event.name] = list(self._calls(event.name))
+        return calls
 
     def _calls(self, name: str) -> Iterator[Callable[..., Any]]:
         for addon in traverse(self.chain):  # type: ignore[no-untyped-call]

@@ -3,12 +3,9 @@
 A subclass of mitmproxy's, which parses heads leniently and crashes on trailers.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import override
 
 from mitmproxy import http
-from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
@@ -27,8 +24,12 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from subrosa.facts.head import HeadError
 from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, LengthBody, body_reader
-from subrosa.gateway.heads import framing, raw_head, split_head, take_head
+from subrosa.gateway.h1wire import Wire, chunk, here, whole_body
+from subrosa.gateway.heads import take_head
+from subrosa.gateway.lean.said import Said
 from subrosa.gateway.narrow import known
+from subrosa.gateway.onward import Lines
+from subrosa.gateway.repeats import Asked
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import HeadRead, WholeAnswer
 
@@ -41,6 +42,9 @@ class ClientSide(Http1Server):
         self.session = session
         self.data = bytearray()
         self.reader: BodyReader | None = None
+        self._asked = Asked(_request(b"", b"", "", ()))
+        """The head that came last."""
+        self._wire = Wire()
 
     @override
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -80,31 +84,18 @@ class ClientSide(Http1Server):
             octets = self._take_head()
             if octets is None:
                 return
-            method, target, version, lines = split_head(octets)
+            if octets != self._asked.said.octets:
+                self._asked = _asked(Said.of(octets, self.session))
         except HeadError as fault:
-            yield from self._open(_unread_request(), UNTIL_CLOSE, fault=fault)
+            yield from self._open(Asked(_request(b"GET", b"/", "HTTP/1.1", ())), fault)
         else:
-            request = _request(method, target, version, lines)
-            raw = raw_head(self.session, method, target, version, lines)
-            yield from self._open(
-                request, framing(version, lines), HeadRead(self.stream_id, request, False, raw=raw)
-            )
+            yield from self._open(self._asked)
 
-    def _open(
-        self,
-        request: http.Request,
-        size: int | None,
-        read: HeadRead | None = None,
-        *,
-        fault: HeadError | None = None,
-    ) -> layer.CommandGenerator[None]:
+    def _open(self, asked: Asked, fault: HeadError | None = None) -> layer.CommandGenerator[None]:
         self.session.deadline = None
-        self.request = request
-        if read is None:
-            read = HeadRead(self.stream_id, request, False, fault=fault)
-        read.end_stream = size == 0
-        self.reader = body_reader(size)
-        self.state = self.read_body
+        request, size = asked.request, asked.said.size
+        read = HeadRead(self.stream_id, request, size == 0, asked=asked, fault=fault)
+        self.request, self.reader, self.state = request, body_reader(size), self.read_body
         if request.data.method.upper() != b"CONNECT":  # a tunnel has neither trailers nor an end
             read.rest = here(self.reader, self.data, self._told)
         yield ReceiveHttp(read)
@@ -165,7 +156,7 @@ class ClientSide(Http1Server):
         if request and not self.response_done:
             self.request_done, self.state = True, self.wait
             return
-        if not (self.request_done or request) or not plain(self.request, self.response):
+        if not (self.request_done or request) or not self._wire.plain(self.request, self.response):
             yield from super().mark_done(request=request, response=response)
         else:  # the next request may come
             self.request = self.response = None
@@ -188,10 +179,8 @@ class ClientSide(Http1Server):
             if event.data:
                 yield commands.SendData(self.conn, chunk(event.data) if self.chunked else event.data)
         elif isinstance(event, ResponseHeaders):
-            if self.session.leaving:
-                _last(event.response)
-            self.response, self.chunked = event.response, is_chunked(event.response.headers)
-            head: bytes = http1.assemble_response_head(event.response)  # type: ignore[no-untyped-call]
+            self.response = _last(event.response) if self.session.leaving else event.response
+            head, self.chunked = self._wire.response(self.response)
             if isinstance(event, WholeAnswer):
                 yield commands.SendData(
                     self.conn, head + whole_body(event.body, chunked=self.chunked and not self._to_head)
@@ -222,64 +211,23 @@ class ClientSide(Http1Server):
     """Whether there are octets behind a request and its response that are over."""
 
 
-def _last(response: http.Response) -> None:
-    """Tell that no further request is taken after this answer (RFC 9112 9.6)."""
+def _last(response: http.Response) -> http.Response:
+    """An answer that tells that no further request is taken after it (RFC 9112 9.6)."""
     if response.status_code >= _FINAL and "connection" not in response.headers:
+        response = response.copy()
         response.headers["Connection"] = "close"
-
-
-def is_chunked(headers: http.Headers) -> bool:
-    """Whether a message goes on in chunks."""
-    return any(
-        name.lower() == b"transfer-encoding" and value.lower() == b"chunked" for name, value in headers.fields
-    )
-
-
-def chunk(data: bytes) -> bytes:
-    """RFC 9112 7.1."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def whole_body(body: bytes, *, chunked: bool) -> bytes:
-    """A whole body, framed."""
-    if not chunked:
-        return body
-    return chunk(body) + b"0\r\n\r\n" if body else b"0\r\n\r\n"
-
-
-def here(
-    reader: BodyReader, data: bytearray, told: Callable[[bytes | End], Sequence[HttpEvent]]
-) -> list[HttpEvent]:
-    """What is there already of a body, up to its end; a fault in its framing shows again when it is read on."""
-    found: list[HttpEvent] = []
-    with suppress(FramingError):
-        while (piece := reader.take(data)) is not None:
-            found += told(piece)
-            if isinstance(piece, End):
-                break
-    return found
-
-
-def plain(request: http.Request | None, response: http.Response | None) -> bool:
-    """Whether a connection is sure to go on after this: HTTP/1.1, framed, and not a word of the connection itself."""
-    if request is None or response is None or response.data.status_code < _FINAL:
-        return False
-    told = {name.lower() for name, _ in response.data.headers.fields}
-    framed = is_chunked(response.data.headers) if b"transfer-encoding" in told else b"content-length" in told
-    return (
-        framed
-        and request.data.http_version == response.data.http_version == b"HTTP/1.1"
-        and request.data.method.upper() != b"CONNECT"
-        and not told & _OF_CONNECTIONS
-        and not any(name.lower() in _OF_CONNECTIONS for name, _ in request.data.headers.fields)
-    )
+    return response
 
 
 _FINAL = 200
-_OF_CONNECTIONS = {b"connection", b"proxy-connection", b"upgrade"}
 
 
-def _request(method: bytes, target: bytes, version: str, lines: list[tuple[bytes, bytes]]) -> http.Request:
+def _asked(said: Said) -> Asked:
+    raw = known(said.raw)
+    return Asked(_request(raw.method, raw.target, raw.version, said.lines), said)
+
+
+def _request(method: bytes, target: bytes, version: str, lines: Lines) -> http.Request:
     """The request as mitmproxy's state machines want it; what goes upstream is made anew from the checked head."""
     return http.Request(
         host="",
@@ -295,7 +243,3 @@ def _request(method: bytes, target: bytes, version: str, lines: list[tuple[bytes
         timestamp_start=0.0,
         timestamp_end=None,
     )
-
-
-def _unread_request() -> http.Request:
-    return _request(b"GET", b"/", "HTTP/1.1", [])

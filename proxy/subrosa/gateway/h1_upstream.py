@@ -6,7 +6,6 @@ A subclass of mitmproxy's, which crashes on trailers, takes a 103 for the answer
 from typing import override
 
 from mitmproxy import http
-from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
@@ -25,9 +24,10 @@ from mitmproxy.proxy.layers.http._events import (
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 
 from subrosa.gateway.bodies import BodyReader, End, FramingError, LengthBody, body_reader
-from subrosa.gateway.h1 import chunk, here, is_chunked, plain, whole_body
+from subrosa.gateway.h1wire import Wire, chunk, here, whole_body
 from subrosa.gateway.lean.answers import AnswerError, AnswerHead, Answers
 from subrosa.gateway.narrow import known
+from subrosa.gateway.repeats import Answered
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import AnswerRead, WholeRequest
 
@@ -43,6 +43,10 @@ class UpstreamSide(Http1Client):
         self.trailers: http.Headers | None = None
         self._answers = Answers(session.shared.limits.response_head)
         self.chunked = False
+        self._head: AnswerHead | None = None
+        self._answered: Answered | None = None
+        """What was made of that head, the last one."""
+        self._wire = Wire()
 
     @property
     def idle(self) -> bool:
@@ -90,11 +94,14 @@ class UpstreamSide(Http1Client):
             return
         if head is None:
             return
-        response = self.response = _response(head)
+        if head is not self._head:
+            self._head, self._answered = head, Answered(_response(head))
+        answered = known(self._answered)
+        response = self.response = answered.response
         self.reader, self.state = body_reader(head.size), self.read_body
         rest = here(self.reader, self.data, self._told)
         ended = bool(rest) and isinstance(rest[-1], ResponseEndOfMessage)
-        read = AnswerRead(self.stream_id, response, head.size == 0, rest)
+        read = AnswerRead(self.stream_id, response, head.size == 0, answered=answered, rest=rest)
         if ended and self.request_done and self._goes_on():
             self._begin_anew()
             yield ReceiveHttp(read)
@@ -164,8 +171,7 @@ class UpstreamSide(Http1Client):
                 yield commands.SendData(self.conn, chunk(event.data) if self.chunked else event.data)
         elif isinstance(event, RequestHeaders) and self.stream_id is None:
             self.stream_id, self.request = event.stream_id, event.request
-            self.chunked = is_chunked(event.request.headers)
-            head: bytes = http1.assemble_request_head(event.request)  # type: ignore[no-untyped-call]
+            head, self.chunked = self._wire.request(event.request)
             if isinstance(event, WholeRequest):
                 yield commands.SendData(self.conn, head + whole_body(event.body, chunked=self.chunked))
                 self.chunked = False
@@ -201,7 +207,7 @@ class UpstreamSide(Http1Client):
 
     def _goes_on(self) -> bool:
         """Whether the connection is sure to go on after this request and this answer."""
-        return not self.data and plain(self.request, self.response)
+        return not self.data and self._wire.plain(self.request, self.response)
 
     def _begin_anew(self) -> None:
         self.request = self.response = self.stream_id = None

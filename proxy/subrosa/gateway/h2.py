@@ -5,7 +5,7 @@ acknowledged when the stream says that it went on (`Taken`), or when nobody want
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import override
 
 import h2.config
@@ -27,9 +27,12 @@ from mitmproxy.proxy.layers.http._http2 import (
     parse_h2_response_headers,
 )
 
-from subrosa.facts.head import HeadError, RawHead
+from subrosa.facts.head import HeadError
 from subrosa.gateway.h2state import Windowed
 from subrosa.gateway.heads import raw_h2_head
+from subrosa.gateway.judging import Heard, Known
+from subrosa.gateway.lean.said import Said
+from subrosa.gateway.repeats import Answered, Asked
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import AnswerRead, HeadRead, StopSending, Taken, WholeAnswer, WholeRequest
 
@@ -146,6 +149,9 @@ class ClientSide(Credited, Http2Server):
     def __init__(self, context: Context, session: Session, live: Mapping[int, object]) -> None:
         super().__init__(context)
         self._set_up(session, live)
+        self._asked: Asked | None = None
+        """The head that came last, which was this:"""
+        self._said: tuple[Sequence[tuple[bytes, bytes]], bool] = ((), False)
         self._resets = float(session.shared.limits.resets)
         self._reset_at = time.monotonic()
 
@@ -165,23 +171,32 @@ class ClientSide(Credited, Http2Server):
     @override
     def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
         if isinstance(event, h2.events.RequestReceived):
-            fields = [(bytes(name), bytes(value)) for name, value in event.headers]
             self.streams[event.stream_id] = StreamState.HEADERS_RECEIVED
-            yield ReceiveHttp(self._read(event.stream_id, fields, ended=bool(event.stream_ended)))
+            yield ReceiveHttp(self._read(event.stream_id, event.headers, ended=bool(event.stream_ended)))
             return False
         if isinstance(event, h2.events.StreamReset) and self._too_many_resets():
             yield from self.protocol_error("too many stream resets", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
             return True
         return (yield from super().handle_h2_event(event))
 
-    def _read(self, stream_id: int, fields: Fields, *, ended: bool) -> HeadRead:
-        raw: RawHead | None = None
-        fault: HeadError | None = None
+    def _read(self, stream_id: int, headers: Sequence[tuple[bytes, bytes]], *, ended: bool) -> HeadRead:
+        asked, fault = self._asked, None
+        if asked is None or self._said != (headers, ended):
+            fields = [(bytes(name), bytes(value)) for name, value in headers]
+            asked, fault = self._ask(fields, ended=ended)
+            self._asked, self._said = asked if fault is None else None, (headers, ended)
+        return HeadRead(stream_id, asked.request, ended, asked=asked, fault=fault, rest=self._rest(stream_id))
+
+    def _ask(self, fields: Fields, *, ended: bool) -> tuple[Asked, HeadError | None]:
+        request = _request(fields)
+        lines = request.data.headers.fields
+        said = Said(lines=lines, shows_user=any(name.lower() == b"proxy-authorization" for name, _ in lines))
         try:
-            raw = raw_h2_head(self.session, fields, end_of_stream=ended)
-        except HeadError as found:
-            fault = found
-        return HeadRead(stream_id, _request(fields), ended, raw=raw, fault=fault, rest=self._rest(stream_id))
+            said.raw = raw_h2_head(self.session, fields, end_of_stream=ended)
+        except HeadError as fault:
+            return Asked(request, said), fault
+        said.heard = Heard(raw=said.raw, tls=self.session.tls, known=Known())
+        return Asked(request, said), None
 
     def go_away(self, *, now: bool) -> layer.CommandGenerator[None]:
         """Take no further streams after those that may be on their way (RFC 9113 6.8), or none ``now``.
@@ -205,6 +220,9 @@ class UpstreamSide(Credited, Http2Client):
     def __init__(self, context: Context, session: Session, live: Mapping[int, object]) -> None:
         super().__init__(context)
         self._set_up(session, live)
+        self._answered: Answered | None = None
+        """The head that came last, which was this:"""
+        self._told: Sequence[tuple[bytes, bytes]] = ()
 
     @property
     def idle(self) -> bool:
@@ -248,21 +266,14 @@ class UpstreamSide(Credited, Http2Client):
         """The head of an answer that is awaited; None of any other, which ends the connection."""
         if self.streams.get(event.stream_id) is not StreamState.EXPECTING_HEADERS:
             return None
-        try:
-            status, headers = parse_h2_response_headers(event.headers)
-        except ValueError:
-            return None
-        response = http.Response(
-            http_version=b"HTTP/2.0",
-            status_code=status,
-            reason=b"",
-            headers=headers,
-            content=None,
-            trailers=None,
-            timestamp_start=0.0,
-            timestamp_end=None,
-        )
-        return AnswerRead(event.stream_id, response, bool(event.stream_ended))
+        if self._answered is None or self._told != event.headers:
+            try:
+                status, headers = parse_h2_response_headers(event.headers)
+            except ValueError:
+                return None
+            self._answered, self._told = Answered(_response(status, headers)), event.headers
+        answered = self._answered
+        return AnswerRead(event.stream_id, answered.response, bool(event.stream_ended), answered=answered)
 
     @override
     def _client_id(self, stream_id: int) -> int:
@@ -279,6 +290,19 @@ class UpstreamSide(Credited, Http2Client):
             len(getattr(event, "data", b"")) + len(getattr(event, "body", b"")) for event in queued or ()
         )
         return waiting + super().buffered(stream_id)
+
+
+def _response(status: int, headers: http.Headers) -> http.Response:
+    return http.Response(
+        http_version=b"HTTP/2.0",
+        status_code=status,
+        reason=b"",
+        headers=headers,
+        content=None,
+        trailers=None,
+        timestamp_start=0.0,
+        timestamp_end=None,
+    )
 
 
 def _request(fields: Fields) -> http.Request:

@@ -8,6 +8,7 @@ import logging
 import time
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Literal, override
 
 from mitmproxy.connection import Connection, ConnectionState, Server
@@ -19,10 +20,11 @@ from mitmproxy.proxy.layers.http._hooks import (
     HttpResponseHook,
 )
 
-from subrosa.gateway.acting import ActingHandler, Rest, corked
+from subrosa.gateway.acting import ActingHandler, corked
 from subrosa.gateway.corked import Corked
 from subrosa.gateway.dial import dial
 from subrosa.gateway.guard import HookFailedError
+from subrosa.gateway.keeping import Called, Rest
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import TRANSFER, Begun, BegunCompleted, Leaving, WhenDrained
@@ -135,6 +137,16 @@ class GatewayHandler(ActingHandler):
             log.info(message)
 
     # --- hooks ---------------------------------------------------------------------------------------------
+
+    def begin(self, begun: Begun) -> Rest | Called | None:
+        """Do a hook for a layer, as far as it goes without waiting; what to wait for, None where that is all."""
+        session = self.session
+        if self._manager.alone(begun.hook):  # else others have their turn after what is waited for
+            session.later = partial(self.take, BegunCompleted(begun))
+        try:
+            return self._begin(begun.hook)
+        finally:
+            session.later = None
 
     @override
     async def _hooked(self, asked: commands.Command, hook: commands.StartHook, rest: Rest) -> None:

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from mitmproxy.connection import Connection
 from mitmproxy.net.server_spec import ServerSpec
-from mitmproxy.proxy import commands
 from mitmproxy.proxy.layer import Layer
 
 from subrosa.gateway.caller import Caller
-from subrosa.gateway.keeping import Rest
+from subrosa.gateway.keeping import Called, Later, Rest
+from subrosa.gateway.signals import Begun
 from subrosa.gateway.transfer import Transfer
 
 
@@ -34,7 +34,7 @@ class Handler(Protocol):
     def abort(self, cause: str) -> None:
         """Close everything now, and count why."""
 
-    def begin(self, hook: commands.StartHook) -> Rest | None:
+    def begin(self, begun: Begun) -> Rest | Called | None:
         """Do a hook as far as it goes without waiting; what to wait for, None where that is all."""
 
     def enter(self, inside: Layer) -> None:
@@ -49,6 +49,8 @@ class Session(Caller):
     via: ServerSpec | None = None
     """The parent proxy."""
     outer_tls: bool = False
+    later: Later | None = None
+    """What a hook that runs now may have called, instead of giving what to wait for."""
     deadline: float | None = None
     """Loop time by which the head or hello that began must be whole."""
     ended_by: str = ""

@@ -1,7 +1,7 @@
 """What our layers tell each other and the handler beyond mitmproxy's own events and commands."""
 
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
@@ -13,7 +13,9 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
 )
 
-from subrosa.facts.head import HeadError, RawHead
+from subrosa.facts.head import HeadError
+from subrosa.gateway.keeping import Called, Rest
+from subrosa.gateway.repeats import Answered, Asked
 
 TRANSFER = "subrosa.transfer"
 """Where a flow's metadata keeps its `Transfer`."""
@@ -25,9 +27,9 @@ ANSWER = "subrosa.answer"
 
 @dataclass
 class HeadRead(RequestHeaders):
-    """Request headers, with the head as it stood on the wire, or why it is none."""
+    """Request headers, with the head as it was said, or why it is none."""
 
-    raw: RawHead | None = None
+    asked: Asked = field(kw_only=True)
     fault: HeadError | None = None
     rest: Sequence[HttpEvent] = ()
     """What else of the message came with its head."""
@@ -37,6 +39,7 @@ class HeadRead(RequestHeaders):
 class AnswerRead(ResponseHeaders):
     """Response headers."""
 
+    answered: Answered = field(kw_only=True)
     rest: Sequence[HttpEvent] = ()
     """What else of the message came with its head."""
 
@@ -63,13 +66,13 @@ class WholeAnswer(ResponseHeaders):
 
 
 class Begun(commands.Command):
-    """A hook that was begun where it is, and has to be waited for."""
+    """A hook that was begun by who asks for it, and whose ``rest`` has to be waited for."""
 
     blocking = True
+    rest: Rest | Called | None = None
 
-    def __init__(self, hook: commands.StartHook, rest: Coroutine[None, None, None]) -> None:
+    def __init__(self, hook: commands.StartHook) -> None:
         self.hook = hook
-        self.rest = rest
 
 
 @dataclass(repr=False)

@@ -7,7 +7,6 @@ the body, cannot refuse after that, and has no back-pressure. Every state that s
 from typing import override
 
 from mitmproxy import http
-from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import SendHttp
@@ -29,12 +28,12 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpReque
 
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.stage import Stage
-from subrosa.gateway import outgoing
 from subrosa.gateway.answering import broke
 from subrosa.gateway.messages import FramedBody
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.onward import BODILESS
 from subrosa.gateway.openings import OpeningStream
+from subrosa.gateway.repeats import Asked
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import (
@@ -60,6 +59,7 @@ class HeldStream(OpeningStream):
         super().__init__(context, stream_id, session)
         self.trailers: http.Headers | None = None
         self.response_trailers: http.Headers | None = None
+        self.asked: Asked
         self.framed: FramedBody | None = None
         """Set where each message of the body is judged by itself."""
 
@@ -85,6 +85,7 @@ class HeldStream(OpeningStream):
     @override
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         read = of_type(HeadRead, event)
+        self.asked = read.asked
         self.flow = http.HTTPFlow(self.context.client, self.context.server)
         self.flow.request = event.request
         self.held = self.session.begin("http/2" if self.h2 else "http/1.1")
@@ -143,8 +144,7 @@ class HeldStream(OpeningStream):
             return
         transfer, head, server = self.held, known(self.held.head), self.context.server
         held = transfer.spool.pending if transfer.spool is not None else 0
-        request = outgoing.request(
-            self.flow.request,
+        request = self.asked.onward(
             head,
             http2=server.alpn == b"h2",
             whole=held if self.whole and self.trailers is None else None,
@@ -230,14 +230,13 @@ class HeldStream(OpeningStream):
 
     @override
     def state_wait_for_response_headers(self, event: HttpEvent) -> Commands:
-        if not isinstance(event, ResponseHeaders):
+        if not isinstance(event, AnswerRead):
             return
         transfer, head, response = self.held, known(self.held.head), event.response
         transfer.upstream_status = response.status_code
         switching = response.status_code == _SWITCHING
         try:
-            if response.is_http2:  # one of HTTP/1 was read strictly
-                validate_headers(response)
+            event.answered.check()
         except ValueError:
             yield from self._upstream_failed("the head of the answer is malformed")
             return
@@ -253,16 +252,13 @@ class HeldStream(OpeningStream):
             return
         self.answered = True
         self.down.attach(self.context.client)
-        answer = outgoing.response(
-            response,
+        answer = event.answered.onward(
             to_h2=self.h2,
             head_request=head.method == "HEAD",
             ends=event.end_stream,
             old_client=self.flow.request.data.http_version == b"HTTP/1.0",
         )
-        body = None
-        if isinstance(event, AnswerRead) and self.client_state == self.state_over and not switching:
-            body = event.whole()
+        body = event.whole() if self.client_state == self.state_over and not switching else None
         if body is not None:
             transfer.received += len(body)
             ends = event.end_stream or not body
@@ -272,13 +268,12 @@ class HeldStream(OpeningStream):
         self.server_state = self.state_stream_response_body
         yield from self._follow(event)
 
-    def _follow(self, head: ResponseHeaders) -> Commands:
+    def _follow(self, head: AnswerRead) -> Commands:
         """What came of an answer with its head, once."""
-        if isinstance(head, AnswerRead):
-            rest, head.rest = head.rest, ()
-            for each in rest:
-                if not self.over:
-                    yield from self.server_state(each)
+        rest, head.rest = head.rest, ()
+        for each in rest:
+            if not self.over:
+                yield from self.server_state(each)
 
     @override
     def state_stream_response_body(self, event: HttpEvent) -> Commands:
