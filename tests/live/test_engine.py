@@ -1,10 +1,11 @@
+import asyncio
 import hashlib
 from pathlib import Path
 
 import pytest
 
 from live.harness import HOST, facing
-from live.origins import pattern
+from live.origins import Origin, Reply, pattern
 from subrosa.gateway.egress import EgressDenied
 
 pytestmark = pytest.mark.asyncio
@@ -68,3 +69,14 @@ async def test_what_was_allowed_but_may_not_be_dialled_is_told_as_refused_after_
         assert origin.tally.connections == 0
         assert [one.verdict.allows for one in setup.recorder.decisions] == [True]
         assert [one.refused for one in setup.recorder.outcomes] == ["egress"]
+
+
+async def test_calls_with_one_head_at_once_are_each_judged_by_their_own_body(tmp_path: Path) -> None:
+    async with facing(tmp_path, Origin(lambda seen: Reply(body=bytes(seen.body)))) as (setup, origin):
+        client = await setup.h2(origin)
+        bodies = [b"%03d" % number for number in range(50)]
+        asked = [client.ask("POST", f"{HOST}:{origin.port}", "/end/allow", body=body) for body in bodies]
+        assert [heard.body for heard in await asyncio.gather(*asked)] == bodies
+        await setup.recorder.at_rest()
+        assert len({one.sha256 for one in setup.recorder.outcomes}) == len(bodies)
+        client.close()
