@@ -1,4 +1,4 @@
-"""Heads that come again on a connection of the engine: what is made of them is kept, and what is judged is judged now."""
+"""Heads that come again on a connection of the engine: what is made of them is kept, and judged is what comes now."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
