@@ -84,14 +84,13 @@ class Metrics:
 
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
         """Count what became of a transfer."""
-        path = TUNNEL if decision.transport == TUNNEL else "inspected"
-        for octets, of, direction in (
-            (outcome.sent, path, "upstream"),
-            (outcome.received, path, "downstream"),
-            (outcome.discarded, "blocked", "upstream"),
-        ):
-            if octets > 0:
-                self._add(self._bytes.child(of, direction), octets)
+        path, octets = TUNNEL if decision.transport == TUNNEL else "inspected", self._bytes
+        if outcome.sent > 0:
+            self._add(octets.child(path, "upstream"), outcome.sent)
+        if outcome.received > 0:
+            self._add(octets.child(path, "downstream"), outcome.received)
+        if outcome.discarded > 0:
+            self._add(octets.child("blocked", "upstream"), outcome.discarded)
         if outcome.refused:
             verdict, kind = decision.verdict, decision.kinds[0] if decision.kinds else NONE
             self._blocked.child(

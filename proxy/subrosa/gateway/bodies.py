@@ -27,6 +27,10 @@ class End:
     trailers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+WHOLE = End()
+"""The end of a message without trailers."""
+
+
 class FramingError(HeadError):
     """A body that is not framed as its head says."""
 
@@ -53,7 +57,7 @@ class LengthBody:
     def take(self, buffer: bytearray, most: int = ALL) -> bytes | End | None:
         """The next piece."""
         if not self.left:
-            return End()
+            return WHOLE
         data = bytes(memoryview(buffer)[: min(self.left, most)])
         del buffer[: len(data)]
         self.left -= len(data)

@@ -233,18 +233,20 @@ class Client:
                 return False
             self._began = True
         fault, said = None, self._said
-        try:
-            octets = take_head(data, self.shared.limits.head)
-            if octets is None:
-                if data:
-                    self.wait()
-                return False
-            if octets != said.octets:
+        if said.whole and data.startswith(said.whole):
+            del data[: len(said.whole)]
+        else:
+            try:
+                octets = take_head(data, self.shared.limits.head)
+                if octets is None:
+                    if data:
+                        self.wait()
+                    return False
                 said = self._said = Said.of(octets, self.caller)
-        except HeadError as found:
-            fault, said = found, Said()
+            except HeadError as found:
+                fault, said = found, Said()
         if said.upgrades:
-            self._hand_over(said.octets + b"\r\n\r\n" + data)
+            self._hand_over(said.whole + data)
             return False
         self.deadline = None
         self.exchange = exchange = Exchange(self, said)

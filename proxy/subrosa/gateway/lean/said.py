@@ -27,7 +27,8 @@ _LOOK = 64
 class Said:
     """One head; ``raw`` is None of one that cannot be read."""
 
-    octets: bytes = b""
+    whole: bytes = b""
+    """Its octets, with the blank line."""
     raw: RawHead | None = None
     lines: Lines = ()
     size: int | None = UNTIL_CLOSE
@@ -68,7 +69,7 @@ class Said:
         names = {name.lower() for name, _ in lines}
         raw, known = raw_head(caller, method, target, version, lines), Known()
         return cls(
-            octets=octets,
+            whole=octets + b"\r\n\r\n",
             raw=raw,
             heard=Heard(raw=raw, tls=caller.tls, known=known),
             logs_in=b"authorization" in names and asks_for_login(lines, b"authorization"),
