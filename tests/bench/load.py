@@ -36,6 +36,8 @@ class Load:
     requests: int = 0
     """How many in a round; 0 goes by the round's seconds."""
     fresh: bool = False
+    named: bool = False
+    """Whether each request has an id in its head, as those of many SDKs have: no head comes twice then."""
     protocol: Literal["http/1.1", "h2"] = "http/1.1"
     expect: int = 200
     purpose: str = "assistants"
@@ -55,7 +57,7 @@ class Load:
         flags = [word for key, value in given.items() for word in (f"-{key}", str(value))]
         if not self.requests:
             flags += ["-warmup", str(min(WARMUP, seconds / 2))]
-        return flags + ["-fresh"] * self.fresh + ["-halt"] * self.halt
+        return flags + ["-fresh"] * self.fresh + ["-name"] * self.named + ["-halt"] * self.halt
 
 
 @dataclass(frozen=True, slots=True)

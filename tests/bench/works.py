@@ -94,6 +94,8 @@ WORKS: tuple[Work, ...] = (
     Work("tunnel-small", "tunnel, small requests, 32 connections", REQUEST, _all(POST, TUNNELLING),
          (Goal("subrosa-tunnel", 1.0, PEER_TUNNELS),), quick=True),
     Work("small-post", "inspected, small POST, 32 connections", REQUEST, _all(POST, HASHING), SMALL, quick=True),
+    Work("named-post", "inspected, small POST with an id of its own in each head, 32 connections", REQUEST,
+         _all(replace(POST, named=True), INSPECTING)),
     Work("small-get", "inspected, small GET, 32 connections", REQUEST, _all(GET, INSPECTING), SMALL),
     Work("small-post-1", "inspected, small POST, 1 connection", REQUEST,
          _all(replace(POST, connections=1), INSPECTING)),

@@ -28,7 +28,7 @@ type options struct {
 	connections, idle, warm, expect                    int
 	size, requests                                     int64
 	seconds, warmup                                    float64
-	fresh, halt                                        bool
+	fresh, halt, name                                  bool
 }
 
 type result struct {
@@ -61,6 +61,7 @@ func parse() options {
 	flag.Float64Var(&o.seconds, "d", 2, "seconds a round")
 	flag.Float64Var(&o.warmup, "warmup", 0, "seconds of a round that nobody measures, before `ready`")
 	flag.BoolVar(&o.fresh, "fresh", false, "a new connection for each request")
+	flag.BoolVar(&o.name, "name", false, "give each request an id of its own, so that no two heads are alike")
 	flag.BoolVar(&o.halt, "halt", false, "say `halted` before the end of a body, and wait for a line")
 	flag.Parse()
 	return o
@@ -98,6 +99,9 @@ func (o options) once(client *http.Client, body *shape, halt func()) (status int
 		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.open(halt)), nil }
 		request.Header.Set("Content-Type", body.contentType)
 	}
+	if o.name {
+		request.Header.Set("X-Request-Id", fmt.Sprintf("%032x", named.Add(1)))
+	}
 	answer, err := client.Do(request)
 	if err != nil {
 		return 0, 0, err
@@ -109,6 +113,9 @@ func (o options) once(client *http.Client, body *shape, halt func()) (status int
 
 // stopped ends a timed round early.
 var stopped atomic.Bool
+
+// named counts the requests that have an id.
+var named atomic.Int64
 
 type worker struct {
 	client    *http.Client
