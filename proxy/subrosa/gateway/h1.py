@@ -80,12 +80,16 @@ class ClientSide(Http1Server):
         if isinstance(event, events.ConnectionClosed):
             yield commands.CloseConnection(self.conn)
             return
+        before = self._asked.said.whole
+        if before and self.data.startswith(before):
+            del self.data[: len(before)]
+            yield from self._open(self._asked)
+            return
         try:
             octets = self._take_head()
             if octets is None:
                 return
-            if octets != self._asked.said.octets:
-                self._asked = _asked(Said.of(octets, self.session))
+            self._asked = _asked(Said.of(octets, self.session))
         except HeadError as fault:
             yield from self._open(Asked(_request(b"GET", b"/", "HTTP/1.1", ())), fault)
         else:
