@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from subrosa.effects.segments import Segments
 from subrosa.policy.decision import EvidenceError
@@ -63,6 +63,7 @@ class Evidence:
         self._segments = segments
         self._tell = tell
         self._patience = patience
+        self._late = f"evidence was not written within {patience:g} s"
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
         self._arriving: _Batch | None = None
@@ -138,11 +139,12 @@ class Evidence:
     def _expire(self, batch: _Batch) -> None:
         if batch.settle():
             self._stuck = True
-            self._settle(batch, f"evidence was not written within {self._patience:g} s")
+            self._settle(batch, self._late)
 
-    def _heard(self, batch: _Batch, fault: str) -> None:
+    def _heard(self, batches: list[_Batch], fault: str) -> None:
         self._stuck = False
-        self._settle(batch, fault)
+        for batch in batches:
+            self._settle(batch, fault)
 
     def _settle(self, batch: _Batch, fault: str) -> None:
         self._pending -= len(batch.lines)
@@ -170,21 +172,42 @@ class Evidence:
     # --- on the thread -------------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        while (batch := self._queue.get()) is not None:
-            try:
-                self._segments.write(batch.lines, sync=batch.sync)
-                fault = ""
-            except Exception as error:  # noqa: BLE001 - whatever fails here, the waiting transfers must hear of it
-                fault = str(error) or type(error).__name__
-            if not batch.settle():
-                if not fault:
-                    self._segments.take_back()
-                batch = _Batch()  # nobody waits for that one any more; this only tells that the disk answers
-            self._report(batch, fault)
+        over = False
+        while not over:
+            batches, over = self._waiting()
+            if batches:
+                self._report(*self._written(batches))
         self._segments.close()
 
-    def _report(self, batch: _Batch, fault: str) -> None:
+    def _waiting(self) -> tuple[list[_Batch], bool]:
+        """All batches that came while the last ones were written, and whether no more will come."""
+        batches: list[_Batch] = []
         try:
-            self._loop.call_soon_threadsafe(self._heard, batch, fault)
+            batch = self._queue.get()
+            while batch is not None:
+                batches.append(batch)
+                batch = self._queue.get_nowait()
+        except Empty:
+            return batches, False
+        return batches, True
+
+    def _written(self, batches: list[_Batch]) -> tuple[list[_Batch], str]:
+        """Write batches as one; where one was waited for too long already, all fail, and nothing is left of them."""
+        try:
+            lines = [line for batch in batches for line in batch.lines]
+            self._segments.write(lines, sync=any(batch.sync for batch in batches))
+            fault = ""
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the waiting transfers must hear of it
+            fault = str(error) or type(error).__name__
+        in_time = [batch for batch in batches if batch.settle()]
+        if len(in_time) == len(batches):
+            return batches, fault
+        if not fault:
+            self._segments.take_back()
+        return (in_time, fault or self._late) if in_time else ([_Batch()], fault)
+
+    def _report(self, batches: list[_Batch], fault: str) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._heard, batches, fault)
         except RuntimeError:  # the loop is gone, and with it everyone who waited
             return

@@ -55,6 +55,25 @@ class Store:
         return sum(told.records for told in self.told if not told.fault)
 
 
+class Hanging(SmallDisk):
+    """A disk whose syncs wait for `go`; `asked` is set once one does."""
+
+    def __init__(self) -> None:
+        super().__init__(1 << 20)
+        self.go, self.asked = threading.Event(), threading.Event()
+        self.go.set()
+
+    @override
+    def sync(self, descriptor: int) -> None:
+        self.asked.set()
+        self.go.wait(10)
+        super().sync(descriptor)
+
+    async def hang(self) -> None:
+        """Wait until a sync waits."""
+        await asyncio.to_thread(self.asked.wait, 10)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - a file has no event to wait for
@@ -80,6 +99,52 @@ async def test_records_that_arrive_together_share_one_sync(tmp_path: Path) -> No
     assert syncs <= 3
     assert kept(tmp_path) == [f"{number}" for number in range(500)]
     await store.evidence.close()
+
+
+@pytest.mark.asyncio
+async def test_records_that_arrive_while_the_disk_is_busy_share_the_next_sync(tmp_path: Path) -> None:
+    disk = Hanging()
+    store = Store(tmp_path, disk)
+    disk.go.clear()
+    disk.asked.clear()
+    before = disk.syncs
+    waiting = [asyncio.ensure_future(store.append("0"))]
+    await disk.hang()
+    for number in range(1, 50):
+        waiting.append(asyncio.ensure_future(store.append(f"{number}")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    disk.go.set()
+    await asyncio.gather(*waiting)
+
+    assert disk.syncs - before == 2
+    assert kept(tmp_path) == [f"{number}" for number in range(50)]
+    assert store.written() == 50
+    await store.evidence.close()
+
+
+@pytest.mark.asyncio
+async def test_of_records_written_together_none_is_kept_where_one_came_too_late(tmp_path: Path) -> None:
+    disk = Hanging()
+    store = Store(tmp_path, disk, patience=0.3)
+    disk.go.clear()
+    disk.asked.clear()
+    early = [asyncio.ensure_future(store.lost("being written"))]
+    await disk.hang()
+    early.append(asyncio.ensure_future(store.lost("waiting")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    store.evidence._patience = 60
+    late = asyncio.ensure_future(store.lost("waiting with it"))
+    assert await asyncio.gather(*early) == [True, True]
+    disk.go.set()
+    assert await late
+    await until(lambda: store.evidence.fault == "")
+    await store.append("after")
+    await store.evidence.close()
+
+    assert kept(tmp_path) == ["after"]
+    assert [told.records for told in store.told if told.fault] == [1, 1, 1]
 
 
 @pytest.mark.asyncio
@@ -168,17 +233,6 @@ async def test_it_recovers_by_itself_without_traffic(tmp_path: Path, monkeypatch
 async def test_a_disk_that_hangs_is_a_disk_that_fails_and_leaves_no_record_of_the_refused(
     tmp_path: Path,
 ) -> None:
-    class Hanging(SmallDisk):
-        def __init__(self) -> None:
-            super().__init__(1 << 20)
-            self.go = threading.Event()
-            self.go.set()
-
-        @override
-        def sync(self, descriptor: int) -> None:
-            self.go.wait(10)
-            super().sync(descriptor)
-
     disk = Hanging()
     store = Store(tmp_path, disk, patience=0.05)
     disk.go.clear()
