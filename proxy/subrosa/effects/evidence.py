@@ -83,7 +83,8 @@ class Evidence:
         Raises EvidenceError when the store is closed, hangs, or is full of records that wait; the future raises
         it when the record could not be written.
         """
-        if refused := self._refuses():
+        if self._closed or self._stuck or self._pending >= MOST_PENDING:
+            refused = self._refusal()
             self._tell(Told(1, refused))
             raise EvidenceError(refused)
         self._pending += 1
@@ -115,13 +116,11 @@ class Evidence:
         self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join, self._patience)
 
-    def _refuses(self) -> str:
-        """Why the store takes no records; empty where it does."""
+    def _refusal(self) -> str:
+        """Why the store takes no records."""
         if self._closed:
             return "the evidence store is closed"
-        if self._stuck:
-            return self.fault
-        return "too many evidence records wait" if self._pending >= MOST_PENDING else ""
+        return self.fault if self._stuck else "too many evidence records wait"
 
     # --- on the loop ---------------------------------------------------------------------------------------
 

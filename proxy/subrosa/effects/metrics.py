@@ -1,9 +1,11 @@
 """What is counted of transfers, on a registry that the caller owns; series are bounded by policy and settings."""
 
 import asyncio
+from bisect import bisect_left
 from dataclasses import dataclass
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from subrosa.effects.families import Instruments
 from subrosa.effects.words import NONE, TUNNEL, Words, verdict_word
@@ -16,8 +18,23 @@ class _Counted:
     """Where a decision is counted; ``plain`` is an allow, of which there is nothing else to count."""
 
     transfers: Counter
-    seconds: Histogram
+    seconds: "_Seconds"
     plain: bool
+
+
+class _Adds(Protocol):
+    def inc(self, amount: float = 1) -> object: ...
+
+
+class _Seconds:
+    """One series of a histogram, in the parts that one observation moves: its own method asks twice what it costs."""
+
+    __slots__ = ("bounds", "buckets", "total")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self.bounds: list[float] = histogram._upper_bounds  # noqa: SLF001 - as above
+        self.buckets: list[_Adds] = histogram._buckets  # noqa: SLF001
+        self.total: _Adds = histogram._sum  # noqa: SLF001
 
 
 class Metrics:
@@ -38,7 +55,7 @@ class Metrics:
         self._egress = made.counters("subrosa_egress_denied_total")
         self._late = made.counters("subrosa_late_total")
         self._decision = made.histograms("subrosa_decision_seconds")
-        self._request = made.histogram("subrosa_request_seconds")
+        self._request = _Seconds(made.histogram("subrosa_request_seconds"))
         self._records = made.counter("subrosa_evidence_records_total")
         self._failures = made.counter("subrosa_evidence_failures_total")
         self._held_transfers = made.gauge("subrosa_held_transfers")
@@ -48,7 +65,7 @@ class Metrics:
         self._tunnels = made.gauge("subrosa_tunnels")
         for cause in self.words.causes:
             self._fail_closed.child(cause)
-        self._waiting: dict[Counter | Gauge, int] = {}
+        self._waiting: dict[_Adds, float] = {}
 
     def learn(self, policy: Policy) -> None:
         """Take the words of a policy, before its first decision."""
@@ -60,7 +77,7 @@ class Metrics:
         if not isinstance(counted, _Counted):
             counted = decision.shared[self] = self._counted(decision)
         self._add(counted.transfers, 1)
-        counted.seconds.observe(seconds)
+        self._observe(counted.seconds, seconds)
         if counted.plain:
             return
         verdict = decision.verdict
@@ -80,7 +97,7 @@ class Metrics:
             word, verdict.reason.value, verdict.purpose, verdict.provider or NONE, decision.source, stage
         )
         plain = verdict.allows and not verdict.would_block
-        return _Counted(transfers, self._decision.child(stage), plain)
+        return _Counted(transfers, _Seconds(self._decision.child(stage)), plain)
 
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
         """Count what became of a transfer."""
@@ -103,7 +120,7 @@ class Metrics:
         if outcome.late:
             self._late.child(decision.verdict.operation or NONE).inc()
         if outcome.seconds > 0:
-            self._request.observe(outcome.seconds)
+            self._observe(self._request, outcome.seconds)
 
     def failed_closed(self, cause: str) -> None:
         """Count a refusal for a failure inside."""
@@ -140,7 +157,11 @@ class Metrics:
             if amount:
                 metric.inc(amount)
 
-    def _add(self, metric: Counter | Gauge, amount: int) -> None:
+    def _observe(self, series: _Seconds, seconds: float) -> None:
+        self._add(series.buckets[bisect_left(series.bounds, seconds)], 1)
+        self._add(series.total, seconds)
+
+    def _add(self, metric: _Adds, amount: float) -> None:
         waiting = self._waiting
         if not waiting:
             try:
