@@ -1,9 +1,9 @@
 """What a stream does towards its two peers: connect, refuse, end, break off, pass through."""
 
 from collections import deque
-from typing import override
+from typing import Protocol, override
 
-from mitmproxy.connection import Connection
+from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpStream, SendHttp
@@ -21,7 +21,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from subrosa.gateway import outgoing
-from subrosa.gateway.narrow import known
+from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.pump import Pump
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import Begun, StopSending, Taken, WholeAnswer
@@ -32,15 +32,25 @@ from subrosa.policy.verdict import Reason, Verdict
 type Commands = layer.CommandGenerator[None]
 
 
+class Kept(Protocol):
+    """Who knows what is open."""
+
+    def __call__(self, address: tuple[str, int], *, tls: bool) -> Server | None:
+        """A connection that is open to a place, and may be used."""
+
+
 class AnsweringStream(HttpStream):
     """The half of a stream that speaks; `HeldStream` is the half that listens."""
 
     held: Transfer
     """The transfer of this stream; there is one from the head on."""
 
-    def __init__(self, context: Context, stream_id: int, session: Session) -> None:
-        super().__init__(context, stream_id)
+    def __init__(self, context: Context, stream_id: int, session: Session, kept: Kept) -> None:
+        layer.Layer.__init__(self, context)  # mitmproxy's own makes buffers that nobody fills here
+        self.stream_id = stream_id
+        self.client_state, self.server_state = self.state_wait_for_request_headers, self.state_over
         self.session = session
+        self.kept = kept
         self.up = Pump(session, stream_id, RequestData)
         self.down = Pump(session, stream_id, ResponseData)
         self.h2 = context.client.alpn == b"h2"
@@ -98,7 +108,10 @@ class AnsweringStream(HttpStream):
         authority = head.authority if reverse is None else reverse[1]
         host = authority.host
         address = (str(host.address) if host.address is not None else host.name, authority.port)
-        connection, err = yield GetHttpConnection(address, head.scheme == "https", self.session.via)
+        tls, err = head.scheme == "https", None
+        connection: Connection | None = self.kept(address, tls=tls)
+        if connection is None:
+            connection, err = yield GetHttpConnection(address, tls, self.session.via)
         if err:
             self.aborted = "upstream"
             fault = err if isinstance(err, DialError) else handshake_fault(err)
@@ -107,7 +120,7 @@ class AnsweringStream(HttpStream):
             self.held.deny(fault.verdict, fault.fault)
             yield from self.refuse()
             return False
-        self.context.server = self.flow.server_conn = connection
+        self.context.server = self.flow.server_conn = of_type(Server, connection)
         return True
 
     def abort_upstream(self, code: ErrorCode) -> Commands:

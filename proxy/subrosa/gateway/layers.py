@@ -55,13 +55,23 @@ class HeldLayer(HttpLayer):
             if isinstance(told, h2.ClientSide):
                 yield from told.go_away(now=event.now)
             return
-        elif isinstance(event, events.ConnectionEvent) and event.connection not in self.connections:
-            return  # the last word of a connection that was forgotten
         yield from super()._handle_event(event)
 
     @override
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        return self._handle_event(event)  # only streams and connections wait for something, each by itself
+        """Only streams and connections wait for something, each by itself."""
+        if isinstance(event, events.ConnectionEvent):
+            child = self.connections.get(event.connection)
+            # none has the last word of a connection that was forgotten
+            return self.event_to_child(child, event) if child is not None else self.nothing()
+        if isinstance(event, events.CommandCompleted):
+            return self.event_to_child(self.command_sources.pop(event.command), event)
+        return self._handle_event(event)
+
+    @staticmethod
+    def nothing() -> layer.CommandGenerator[None]:
+        """No commands."""
+        yield from ()
 
     @override
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
@@ -82,7 +92,9 @@ class HeldLayer(HttpLayer):
     def _received(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         """Something of one stream came from a peer; what comes for one that is over has nobody who wants it."""
         if isinstance(event, RequestHeaders):
-            yield from self.make_stream(event.stream_id)
+            self.streams[event.stream_id] = HeldStream(
+                fork(self.context), event.stream_id, self.session, self.kept
+            )
         stream = self.streams.get(event.stream_id)
         if stream is not None:
             yield from self.event_to_child(stream, event)
@@ -99,11 +111,20 @@ class HeldLayer(HttpLayer):
                 self.connections[command.connection] = child
             yield command
 
-    @override
-    def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
-        stream = HeldStream(fork(self.context), stream_id, self.session)
-        self.streams[stream_id] = stream
-        yield from self.event_to_child(stream, events.Start())
+    def kept(self, address: tuple[str, int], *, tls: bool) -> Server | None:
+        """A connection that is open to a place, and may be used."""
+        via = self.session.via
+        for server, upstream in self.upstreams.items():
+            if (
+                isinstance(server, Server)
+                and server.address == address
+                and server.tls is tls
+                and server.via == via
+                and server.connected
+                and upstream.idle
+            ):
+                return server
+        return None
 
     @override
     def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> layer.CommandGenerator[None]:

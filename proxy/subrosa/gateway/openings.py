@@ -8,7 +8,7 @@ from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseData, Respons
 from mitmproxy.proxy.layers.http._hooks import HttpResponseHook
 
 from subrosa.content.answers import MOST_ANSWER
-from subrosa.gateway.answering import Commands
+from subrosa.gateway.answering import Commands, Kept
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import ANSWER
 from subrosa.gateway.tunnels import TunnelStream
@@ -17,8 +17,8 @@ from subrosa.gateway.tunnels import TunnelStream
 class OpeningStream(TunnelStream):
     """Reads an answer before the client does; one of more than 64 KiB in which the id stands is refused."""
 
-    def __init__(self, context: Context, stream_id: int, session: Session) -> None:
-        super().__init__(context, stream_id, session)
+    def __init__(self, context: Context, stream_id: int, session: Session, kept: Kept) -> None:
+        super().__init__(context, stream_id, session, kept)
         self.remembered = False
         """Whether the answer may go to the client, as far as uploads are concerned."""
         self._back: list[HttpEvent] = []

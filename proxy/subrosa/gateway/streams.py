@@ -28,7 +28,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook, HttpReque
 
 from subrosa.facts.head import HeadError, HeadFault
 from subrosa.facts.stage import Stage
-from subrosa.gateway.answering import broke
+from subrosa.gateway.answering import Kept, broke
 from subrosa.gateway.messages import FramedBody
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.onward import BODILESS
@@ -55,8 +55,8 @@ type Commands = layer.CommandGenerator[None]
 class HeldStream(OpeningStream):
     """One request and its response."""
 
-    def __init__(self, context: Context, stream_id: int, session: Session) -> None:
-        super().__init__(context, stream_id, session)
+    def __init__(self, context: Context, stream_id: int, session: Session, kept: Kept) -> None:
+        super().__init__(context, stream_id, session, kept)
         self.trailers: http.Headers | None = None
         self.response_trailers: http.Headers | None = None
         self.asked: Asked
@@ -65,9 +65,7 @@ class HeldStream(OpeningStream):
 
     @override
     def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, events.Start):
-            self.client_state = self.state_wait_for_request_headers
-        elif isinstance(event, events.Wakeup):
+        if isinstance(event, events.Wakeup):
             yield from self._woken(event.command)
         elif self.over:
             pass

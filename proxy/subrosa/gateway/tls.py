@@ -34,6 +34,9 @@ class GatewayTls(TlsConfig):
     certificate is shown now, and which listener that is.
     """
 
+    request: None = None  # type: ignore[assignment]
+    """mitmproxy's own would answer for some paths itself, and have every request waited for."""
+
     def __init__(self, upstream_ca: Path | None, client_certs: Sequence[ClientCert]) -> None:
         self.upstream_ca = upstream_ca
         self.client_certs = [(HostPattern.parse(entry.host), entry) for entry in client_certs]
