@@ -142,11 +142,19 @@ class GatewayHandler(ActingHandler):
         """Do a hook for a layer, as far as it goes without waiting; what to wait for, None where that is all."""
         session = self.session
         if self._manager.alone(begun.hook):  # else others have their turn after what is waited for
-            session.later = partial(self.take, BegunCompleted(begun))
+            session.later = partial(self._waited_for, begun)
         try:
             return self._begin(begun.hook)
         finally:
             session.later = None
+
+    def _waited_for(self, begun: Begun) -> None:
+        """Tell the layer; nobody is above this who would see that it fails, as a task's end is seen."""
+        try:
+            self.take(BegunCompleted(begun))
+        except BaseException:
+            self.cut()
+            raise
 
     @override
     async def _hooked(self, asked: commands.Command, hook: commands.StartHook, rest: Rest) -> None:
