@@ -7,6 +7,7 @@ import pytest
 from live.harness import HOST, facing
 from live.origins import Origin, Reply, pattern
 from subrosa.gateway.egress import EgressDenied
+from subrosa.gateway.streams import HeldStream
 
 pytestmark = pytest.mark.asyncio
 
@@ -80,3 +81,22 @@ async def test_calls_with_one_head_at_once_are_each_judged_by_their_own_body(tmp
         await setup.recorder.at_rest()
         assert len({one.sha256 for one in setup.recorder.outcomes}) == len(bodies)
         client.close()
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, asyncio.CancelledError])
+async def test_what_fails_once_a_decision_is_kept_closes_the_connection(
+    fault: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_stream: HeldStream) -> None:
+        raise fault
+
+    async with facing(tmp_path) as (setup, origin):
+        monkeypatch.setattr(HeldStream, "_release", failing)
+        client = await setup.h1(origin)
+        client.write(
+            f"POST /end/allow HTTP/1.1\r\nHost: {HOST}:{origin.port}\r\nContent-Length: 5\r\n\r\nhello".encode()
+        )
+        assert (await client.hear()).end != "whole"
+        await setup.recorder.at_rest()
+        assert origin.tally.requests == []
+        assert [one.aborted for one in setup.recorder.outcomes] == ["gateway"]
