@@ -41,12 +41,18 @@ class ListRecorder:
     def decided(self, decision: Decision, seconds: float) -> Kept | None:
         assert seconds >= 0
         if decision.customer_content:
-            return Coming(self._keep(decision))
+            return Coming(self._keep(decision), lambda: self._left(decision))
         self._take(decision)
         return None
 
     async def _keep(self, decision: Decision) -> None:
         self._take(decision)
+
+    def _left(self, decision: Decision) -> None:
+        """As the recorder does: what was kept already, and is relied on by nobody, has an outcome too."""
+        if decision in self.decisions:
+            self.outcomes.append(TransferOutcome(id=decision.id, aborted="gateway"))
+            self._note()
 
     def _take(self, decision: Decision) -> None:
         if self.fail is not None:
@@ -99,14 +105,16 @@ class ListRecorder:
 class Coming:
     """A decision that a coroutine keeps: `gateway.ports.Kept`."""
 
-    def __init__(self, keeps: Coroutine[None, None, None]) -> None:
+    def __init__(self, keeps: Coroutine[None, None, None], left: Callable[[], None]) -> None:
         self.future = asyncio.ensure_future(keeps)
+        self._left = left
 
     def finish(self) -> None:
         self.future.result()
 
     def give_up(self) -> None:
         self.future.cancel()
+        self._left()
 
 
 @dataclass(slots=True)

@@ -93,6 +93,8 @@ ROWS = (
     Row(says="OPTIONS of everything", octets=asked(b"OPTIONS *"), status=400),
     Row(says="HTTP/1.0", octets=GET.replace(b"HTTP/1.1", b"HTTP/1.0"), status=200),
     Row(says="HTTP/1.0 that stays", octets=asked(b"GET /head/allow", b"Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0") + b"|" + GET, status=200),
+    Row(says="HTTP/1.0 that stays, as most spell it", octets=asked(b"GET /head/allow", b"Connection: Keep-Alive").replace(b"HTTP/1.1", b"HTTP/1.0") + b"|" + GET, status=200),
+    Row(says="a client that asks to close, as few spell it", octets=asked(b"GET /head/allow", b"Connection: Close") + GET, status=200),
     Row(says="a client that asks to close", octets=asked(b"GET /head/allow", b"Connection: close") + GET, status=200),
     Row(says="hop-by-hop fields", octets=asked(b"GET /head/allow", b"Connection: X-Hop, keep-alive", b"X-Hop: 1", b"Keep-Alive: 5", b"TE: trailers", b"X-END: 2"), status=200),
     Row(says="a body with a length", octets=sized(b"/head/allow", b"hello"), status=200),
@@ -132,6 +134,7 @@ ROWS = (
     Row(says="an unknown coding", octets=asked(b"POST /head/allow", b"Transfer-Encoding: gzip, chunked", body=CHUNKS), status=400),
     Row(says="lines that end in LF", octets=GET.replace(b"\r\n", b"\n"), status=400),
     Row(says="a version that is none", octets=GET.replace(b"HTTP/1.1", b"HTTP/1.9"), status=505),
+    Row(says="a version that is none, and would be kept", octets=asked(b"GET /head/allow", b"Connection: keep-alive").replace(b"HTTP/1.1", b"HTT0") + b"|" + GET, status=505),
     Row(says="a target too long", octets=asked(b"GET /head/allow?" + b"a" * 400), status=414),
     Row(says="a field too long", octets=asked(b"GET /head/allow", b"X: " + b"a" * 600), status=431),
     Row(says="too many fields", octets=asked(b"GET /head/allow", *[b"X: 1"] * 30), status=431),
@@ -139,6 +142,8 @@ ROWS = (
     Row(says="an expectation that is none", octets=sized(b"/head/allow", b"hello", b"Expect: more"), status=417),
     Row(says="TRACE", octets=asked(b"TRACE /head/allow"), status=405),
     Row(says="CONNECT in a tunnel", octets=asked(b"CONNECT " + WHERE), status=405),
+    Row(says="CONNECT with a body in a tunnel", octets=asked(b"CONNECT " + WHERE, b"Content-Length: 5", body=b"he") + b"|llo" + GET, status=405),
+    Row(says="CONNECT with chunks in a tunnel", octets=asked(b"CONNECT " + WHERE, b"Transfer-Encoding: chunked", body=TRAILED) + GET, status=405),
     Row(says="a body on GET", octets=GET[:-2] + b"Content-Length: 3\r\n\r\nabc", status=403),
     # bodies
     Row(says="a chunk size that is none, held", octets=chunked(b"/end/allow", b"5\r\nhello\r\nxyz\r\n"), status=400),
@@ -186,6 +191,10 @@ ROWS = (
     Row(says="an early answer to an upload that comes", octets=sized(b"/head/allow", b"hel|lo").replace(b"Length: 6", b"Length: 5"), reply=answer(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", early=True), status=413),
     Row(says="an answer that is cut short", octets=GET, reply=answer(CLOSED, closes=True), status=200),
     Row(says="a length with a nought before it", octets=GET + GET, reply=answer(b"HTTP/1.1 200 OK\r\nContent-Length: 02\r\n\r\nok"), status=200),
+    *(
+        Row(says=f"an answer whose length, {said}, is named as of one hop", octets=GET + GET, reply=answer(b"HTTP/1.1 200 OK\r\nConnection: Content-Length\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)), status=200)
+        for said, body in (("0", b""), ("2", b"ok"))
+    ),
     Row(says="octets behind an answer, and another request", octets=GET + b"|" + GET, reply=answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 Smuggled\r\nContent-Length: 0\r\n\r\n"), status=200),
     Row(says="no answer", octets=sized(b"/head/allow", b"hello"), reply=answer(b"", closes=True), status=502),
     Row(says="an answer that is none", octets=GET, reply=answer(b"SSH-2.0-x\r\n\r\n"), status=502),

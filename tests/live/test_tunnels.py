@@ -298,7 +298,7 @@ async def test_what_ends_all_ends_it_while_it_is_dialled(tmp_path: Path, listens
         await listens(setup)
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await opening
-        await setup.recorder.at_rest()
+        await setup.recorder.until(lambda told: bool(told.outcomes))
         assert [one.aborted for one in setup.recorder.outcomes] == ["gateway"]
         assert origin.tally.connections == 0
 

@@ -12,6 +12,7 @@ END_TO_END = frozenset(
 FRAMING = frozenset(b"content-length transfer-encoding host connection content-encoding".split())
 NOT_IN_TRAILERS = FRAMING | END_TO_END | frozenset(b"te trailer expect upgrade".split())
 
+_FRAMES = frozenset({b"content-length"})
 _DROPPED = frozenset(b"connection keep-alive te transfer-encoding upgrade http2-settings".split())
 _COMMON_OPTIONS = frozenset({(b"keep-alive",), (b"close",), (b"Keep-Alive",), (b"Upgrade",), (b"upgrade",)})
 
@@ -106,14 +107,15 @@ def strip_hop_by_hop(lines: Lines, *, http2: bool = False) -> Lines:
     """The field lines that go on to the next hop, in order and unchanged (RFC 9110 7.6.1).
 
     Dropped: Connection and what it nominates, Keep-Alive, ``Proxy-*``, TE (but ``te: trailers`` on HTTP/2),
-    Transfer-Encoding, HTTP2-Settings, Upgrade. Trailer stays. A WebSocket handshake keeps its Upgrade line, and
+    Transfer-Encoding, HTTP2-Settings, Upgrade. Trailer stays, and Content-Length, whoever nominates it: without it
+    a client would not know where an empty answer ends. A WebSocket handshake keeps its Upgrade line, and
     its Connection line as ``Upgrade``.
     """
     names = [name.lower() for name, _ in lines]
     dropped = _DROPPED
     if b"connection" in names:
         options = tuple([line[1] for name, line in zip(names, lines, strict=True) if name == b"connection"])
-        dropped = _DROPPED if options in _COMMON_OPTIONS else _DROPPED | elements(options)
+        dropped = _DROPPED if options in _COMMON_OPTIONS else _DROPPED | (elements(options) - _FRAMES)
     websocket = b"upgrade" in names and (b"upgrade", b"websocket") in {
         (name, line[1].lower()) for name, line in zip(names, lines, strict=True)
     }

@@ -100,7 +100,7 @@ class ClientSide(Http1Server):
         request, size = asked.request, asked.said.size
         read = HeadRead(self.stream_id, request, size == 0, asked=asked, fault=fault)
         self.request, self.reader, self.state = request, body_reader(size), self.read_body
-        if request.data.method.upper() != b"CONNECT":  # a tunnel has neither trailers nor an end
+        if not self._opens_tunnel:  # which has neither trailers nor an end
             read.rest = here(self.reader, self.data, self._told)
         yield ReceiveHttp(read)
         if self.state == self.read_body:
@@ -108,6 +108,10 @@ class ClientSide(Http1Server):
                 yield from self.mark_done(request=True)
             else:
                 yield from self.read_body(events.DataReceived(self.conn, b""))
+
+    @property
+    def _opens_tunnel(self) -> bool:
+        return known(self.request).data.method.upper() == b"CONNECT" and not self.session.tunnelled
 
     def _take_head(self) -> bytes | None:
         """The next head without its blank line, None while it is not whole."""
@@ -130,7 +134,7 @@ class ClientSide(Http1Server):
                 continue
             if piece is None:
                 return
-            if not isinstance(piece, End) or known(self.request).data.method.upper() != b"CONNECT":
+            if not isinstance(piece, End) or not self._opens_tunnel:
                 for told in self._told(piece):
                     yield ReceiveHttp(told)
             if isinstance(piece, End):
@@ -228,7 +232,13 @@ _FINAL = 200
 
 def _asked(said: Said) -> Asked:
     raw = known(said.raw)
-    return Asked(_request(raw.method, raw.target, raw.version, said.lines), said)
+    lines = tuple([_small(line) if line[0].lower() == b"connection" else line for line in said.lines])
+    return Asked(_request(raw.method, raw.target, raw.version, lines), said)
+
+
+def _small(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """A line of Connection as mitmproxy knows it, which tells upper from lower case (RFC 9110 7.6.1 does not)."""
+    return line[0], line[1].lower()
 
 
 def _request(method: bytes, target: bytes, version: str, lines: Lines) -> http.Request:

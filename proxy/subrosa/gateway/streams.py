@@ -93,7 +93,7 @@ class HeldStream(OpeningStream):
         if self.opens_tunnel(read):
             yield from self.handle_connect()
             return
-        self.whole = read.end_stream or read.request.data.method.upper() == b"CONNECT"
+        self.whole = read.end_stream or (self.h2 and read.request.data.method.upper() == b"CONNECT")
         self.came.extend(read.rest)
         yield from self.hook(HttpRequestHeadersHook(self.flow))
         yield from self._act()

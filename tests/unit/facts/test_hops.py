@@ -157,6 +157,11 @@ def test_a_trailer_must_not_frame_or_route(name: bytes) -> None:
         ),
         pytest.param([(b"transfer-encoding", b"chunked")], [], id="framing is the gateway's own"),
         pytest.param(
+            [(b"Connection", b"Content-Length, X"), (b"Content-Length", b"0"), (b"X", b"1")],
+            [(b"Content-Length", b"0")],
+            id="a length stays, whoever nominates it",
+        ),
+        pytest.param(
             [(b"Upgrade", b"h2c"), (b"HTTP2-Settings", b"x"), (b"connection", b"upgrade, http2-settings")],
             [],
             id="another upgrade goes",
