@@ -105,7 +105,7 @@ class ListRecorder:
 class Coming:
     """A decision that a coroutine keeps: `gateway.ports.Kept`."""
 
-    def __init__(self, keeps: Coroutine[None, None, None], left: Callable[[], None]) -> None:
+    def __init__(self, keeps: Coroutine[None, None, None], left: Callable[[], None] = lambda: None) -> None:
         self.future = asyncio.ensure_future(keeps)
         self._left = left
 
