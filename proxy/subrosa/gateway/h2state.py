@@ -12,6 +12,7 @@ import h2.events
 import h2.exceptions
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
+from subrosa.gateway.h2fields import FieldDecoder, FieldEncoder
 from subrosa.gateway.h2frames import Frames, OverlongError
 from subrosa.gateway.limits import Limits
 
@@ -31,7 +32,8 @@ class Windowed(BufferedH2Connection):
         if config.client_side:
             settings.enable_push = 0
         settings.acknowledge()
-        self.decoder.max_header_list_size = limits.head.head_bytes + limits.head.target_bytes
+        self.encoder = FieldEncoder()
+        self.decoder = FieldDecoder(limits.head.head_bytes + limits.head.target_bytes)
         self._window = limits.connection_window
         self._block = limits.head.head_bytes + limits.head.target_bytes
         self._frames = Frames(self.max_inbound_frame_size, preface=not config.client_side)
