@@ -1,4 +1,4 @@
-"""Field sections of HTTP/2 that come again: they mean the same while the table that they refer to stands (RFC 7541 2.3).
+"""Field sections of HTTP/2 that come again: they mean the same while the table that they refer to stands (RFC 7541).
 
 A section is kept only if it changed nothing in the table, so that saying or hearing it again changes nothing either.
 """
@@ -25,7 +25,7 @@ class _Table(HeaderTable):
         self.changes += 1
         super().add(name, value)
 
-    @property
+    @property  # type: ignore[explicit-override]
     @override
     def maxsize(self) -> int:
         """Octets that it may hold."""
