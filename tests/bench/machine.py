@@ -11,7 +11,6 @@ from pathlib import Path
 from bench.peers import found
 from bench.place import Place
 
-
 _LOOK = 2.0
 """Seconds for which is looked at who else is at work."""
 _QUIET = 0.1
