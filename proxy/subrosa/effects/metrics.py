@@ -2,6 +2,8 @@
 
 import asyncio
 from bisect import bisect_left
+from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,7 +67,7 @@ class Metrics:
         self._tunnels = made.gauge("subrosa_tunnels")
         for cause in self.words.causes:
             self._fail_closed.child(cause)
-        self._waiting: dict[_Adds, float] = {}
+        self._waiting: defaultdict[_Adds, float] = defaultdict(float)
 
     def learn(self, policy: Policy) -> None:
         """Take the words of a policy, before its first decision."""
@@ -76,8 +78,10 @@ class Metrics:
         counted = decision.shared.get(self)
         if not isinstance(counted, _Counted):
             counted = decision.shared[self] = self._counted(decision)
-        self._add(counted.transfers, 1)
-        self._observe(counted.seconds, seconds)
+        turn, series = self._turn(), counted.seconds
+        turn[counted.transfers] += 1
+        turn[series.buckets[bisect_left(series.bounds, seconds)]] += 1
+        turn[series.total] += seconds
         if counted.plain:
             return
         verdict = decision.verdict
@@ -102,12 +106,16 @@ class Metrics:
     def ended(self, decision: Decision, outcome: TransferOutcome) -> None:
         """Count what became of a transfer."""
         path, octets = TUNNEL if decision.transport == TUNNEL else "inspected", self._bytes
+        turn, series = self._turn(), self._request
         if outcome.sent > 0:
-            self._add(octets.child(path, "upstream"), outcome.sent)
+            turn[octets.child(path, "upstream")] += outcome.sent
         if outcome.received > 0:
-            self._add(octets.child(path, "downstream"), outcome.received)
+            turn[octets.child(path, "downstream")] += outcome.received
         if outcome.discarded > 0:
-            self._add(octets.child("blocked", "upstream"), outcome.discarded)
+            turn[octets.child("blocked", "upstream")] += outcome.discarded
+        if outcome.seconds > 0:
+            turn[series.buckets[bisect_left(series.bounds, outcome.seconds)]] += 1
+            turn[series.total] += outcome.seconds
         if outcome.refused:
             verdict, kind = decision.verdict, decision.kinds[0] if decision.kinds else NONE
             self._blocked.child(
@@ -119,8 +127,6 @@ class Metrics:
             ).inc()
         if outcome.late:
             self._late.child(decision.verdict.operation or NONE).inc()
-        if outcome.seconds > 0:
-            self._observe(self._request, outcome.seconds)
 
     def failed_closed(self, cause: str) -> None:
         """Count a refusal for a failure inside."""
@@ -132,14 +138,15 @@ class Metrics:
 
     def held(self, transfers: int, octets: int) -> None:
         """Move the gauges of what is held back."""
+        turn = self._turn()
         if transfers:
-            self._add(self._held_transfers, transfers)
+            turn[self._held_transfers] += transfers
         if octets:
-            self._add(self._held_bytes, octets)
+            turn[self._held_bytes] += octets
 
     def inflight(self, change: int) -> None:
         """Move the gauge of transfers in flight."""
-        self._add(self._inflight, change)
+        self._turn()[self._inflight] += change
 
     def tunnels(self, change: int) -> None:
         """Move the gauge of open tunnels."""
@@ -152,21 +159,14 @@ class Metrics:
 
     def flush(self) -> None:
         """Count what was added up."""
-        waiting, self._waiting = self._waiting, {}
+        waiting, self._waiting = self._waiting, defaultdict(float)
         for metric, amount in waiting.items():
             if amount:
                 metric.inc(amount)
 
-    def _observe(self, series: _Seconds, seconds: float) -> None:
-        self._add(series.buckets[bisect_left(series.bounds, seconds)], 1)
-        self._add(series.total, seconds)
-
-    def _add(self, metric: _Adds, amount: float) -> None:
-        waiting = self._waiting
-        if not waiting:
-            try:
+    def _turn(self) -> "defaultdict[_Adds, float]":
+        """What this turn of the loop counted so far; without a loop, what nobody flushed yet."""
+        if not self._waiting:
+            with suppress(RuntimeError):
                 asyncio.get_running_loop().call_soon(self.flush)
-            except RuntimeError:  # no loop runs, so there are no turns
-                metric.inc(amount)
-                return
-        waiting[metric] = waiting.get(metric, 0) + amount
+        return self._waiting

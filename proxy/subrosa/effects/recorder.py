@@ -52,6 +52,8 @@ class Recorder:
         follower: Follower,
     ) -> None:
         self.metrics = metrics
+        self.failed_closed, self.egress_denied = metrics.failed_closed, metrics.egress_denied
+        self.held, self.inflight, self.tunnels = metrics.held, metrics.inflight, metrics.tunnels
         self._log = log
         self._clock = clock
         self._store: Store = _NoStore()
@@ -105,26 +107,6 @@ class Recorder:
             self._append(line, durable=False)
         except Exception:
             self._logger.exception("an outcome could not be recorded", id=outcome.id)
-
-    def failed_closed(self, cause: str) -> None:
-        """Count a refusal that the gateway gave because something inside failed."""
-        self.metrics.failed_closed(cause)
-
-    def egress_denied(self, address_class: str) -> None:
-        """Count a destination refused for its address."""
-        self.metrics.egress_denied(address_class)
-
-    def held(self, transfers: int, octets: int) -> None:
-        """Move the gauges of held transfers and held octets."""
-        self.metrics.held(transfers, octets)
-
-    def inflight(self, change: int) -> None:
-        """Move the gauge of transfers in flight."""
-        self.metrics.inflight(change)
-
-    def tunnels(self, change: int) -> None:
-        """Move the gauge of open tunnels."""
-        self.metrics.tunnels(change)
 
     # --- the runtime's side --------------------------------------------------------------------------------
 
