@@ -30,6 +30,7 @@ for line in sys.stdin:
     made.ended(decision(verdict=BLOCK), outcome(sent=10, seconds=0.1))
     made.inflight(1)
     made.held(1, 100)
+    made.flush()
     print(flush=True)
 """
 
