@@ -442,6 +442,54 @@ async def test_requests_that_are_sent_far_ahead_are_all_answered(path: str, tmp_
         assert len(setup.recorder.decisions) == many
 
 
+async def test_a_refused_call_whose_last_octets_are_on_the_way_keeps_its_connection(tmp_path: Path) -> None:
+    async with facing(tmp_path) as (setup, origin):
+        client = await setup.h1(origin)
+        for number in range(1, 4):
+            client.write(head(origin, "/head/block", "Content-Length: 1000") + pattern(10))
+            heard = await client.hear()
+            assert (heard.status, heard.header("connection")) == (403, None)
+            client.write(pattern(990))
+            client.write(head(origin, "/head/allow", method="GET"))
+            assert (await client.hear()).status == 200
+            await setup.recorder.at_rest()
+            refused = setup.recorder.outcomes[2 * number - 2]
+            assert (refused.discarded, refused.sent, refused.aborted) == (1000, 0, "")
+        assert len(origin.tally.requests) == 3
+
+
+async def test_a_client_that_keeps_back_the_last_octets_of_a_refused_call_is_closed(tmp_path: Path) -> None:
+    async with facing(tmp_path, limits=replace(LIMITS, discard_seconds=0.3)) as (setup, origin):
+        client = await setup.h1(origin)
+        client.write(head(origin, "/head/block", "Content-Length: 1000") + pattern(999))
+        assert (await client.hear()).status == 403
+        assert await client.closed() == b""
+        await setup.recorder.at_rest()
+        (refused,) = setup.recorder.outcomes
+        assert (refused.discarded, refused.aborted) == (999, "")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(("Content-Length: 65537",), id="much is to come"),
+        pytest.param(("Transfer-Encoding: chunked",), id="nobody knows how much is to come"),
+        pytest.param(("Content-Length: 5", "Expect: 100-continue"), id="the body may not come at all"),
+        pytest.param(("Content-Length: 5", "Connection: close"), id="the client wants no more"),
+    ],
+)
+async def test_a_refused_call_of_which_more_may_come_ends_its_connection(
+    lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    async with facing(tmp_path) as (setup, origin):
+        client = await setup.h1(origin)
+        client.write(head(origin, "/head/block", *lines))
+        heard = await client.hear()
+        assert (heard.status, heard.header("connection")) == (403, "close")
+        assert await client.closed() == b""
+        await setup.recorder.at_rest()
+
+
 async def test_too_much_held_is_told_as_a_limit(tmp_path: Path) -> None:
     limits = replace(LIMITS, spool=replace(LIMITS.spool, memory=65536, transfer=200_000))
     async with facing(tmp_path, limits=limits) as (setup, origin):

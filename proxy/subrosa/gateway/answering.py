@@ -21,8 +21,10 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from subrosa.gateway import outgoing
+from subrosa.gateway.bodies import ends_within
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.pump import Pump
+from subrosa.gateway.repeats import Asked
 from subrosa.gateway.session import Session
 from subrosa.gateway.signals import Begun, StopSending, Taken, WholeAnswer
 from subrosa.gateway.transfer import Transfer
@@ -42,6 +44,7 @@ class Kept(Protocol):
 class AnsweringStream(HttpStream):
     """The half of a stream that speaks; `HeldStream` is the half that listens."""
 
+    asked: Asked
     held: Transfer
     """The transfer of this stream; there is one from the head on."""
 
@@ -150,11 +153,12 @@ class AnsweringStream(HttpStream):
         self.held.refuse_now(verdict)
 
     def refuse(self) -> Commands:
-        """Tell the client, and read what it still sends so that it can hear it."""
+        """Tell the client, and read what it still sends: so that it can hear it, or ask again where that is little."""
         answer = self.held.answer()
         if not self.h2:
             self._swallow()
-        response = outgoing.refusal(answer, to_h2=self.h2, close=not self.whole)
+        goes_on = self.whole or (self._ends_soon() and not answer.trailers_only)
+        response = outgoing.refusal(answer, to_h2=self.h2, close=not goes_on)
         self.answered = True
         self.server_state = self.state_over
         self.held.drop()
@@ -163,7 +167,7 @@ class AnsweringStream(HttpStream):
         if self.whole:
             yield from self.finish(whole)
         else:
-            yield from self.end_early(whole, close=True)
+            yield from self.end_early(whole, close=not goes_on)
 
     def _swallow(self) -> None:
         """Read over what is here already: where that is all, the connection may live on.
@@ -179,6 +183,21 @@ class AnsweringStream(HttpStream):
                 elif not isinstance(waiting[0], RequestTrailers) and not broke(waiting[0]):
                     return
                 waiting.popleft()
+
+    def _ends_soon(self) -> bool:
+        """Whether little of the request is still to come, certain in its end, and its connection may go on after it.
+
+        A client that waits for 100 Continue is free to send no body after all (RFC 9110 10.1.1).
+        """
+        head, session = self.held.head, self.session
+        return (
+            not self.h2
+            and not session.leaving
+            and head is not None
+            and "expect" not in head.fields
+            and self.asked.said.keep
+            and ends_within(session.reading, session.shared.limits.rest)
+        )
 
     def refuse_or_break(self) -> Commands:
         """Tell the client where no answer began, else break the answer off."""
@@ -205,7 +224,13 @@ class AnsweringStream(HttpStream):
         yield SendHttp(last or ResponseEndOfMessage(self.stream_id), self.context.client)
         if close:
             yield commands.CloseTcpConnection(self.context.client, half_close=True)
-        yield commands.RequestWakeup(self.session.shared.limits.discard_seconds)
+        self.session.expect(self.session.shared.limits.discard_seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        """HTTP/1: the rest of the request did not come in time."""
+        if not self.over:
+            self._close()
+            self.session.handler.close_client()
 
     def state_discard(self, event: HttpEvent) -> Commands:
         """HTTP/1: read over the rest of the request, within bounds."""
@@ -224,6 +249,8 @@ class AnsweringStream(HttpStream):
 
     def _close(self) -> None:
         self.over = True
+        if self.client_state == self.state_discard:
+            self.session.came()
         self.client_state = self.server_state = self.state_over
         self.session.end(self.held, self.aborted)
 

@@ -162,6 +162,11 @@ class ChunkedBody:
         return End(tuple(lines))
 
 
+def ends_within(reader: BodyReader | None, octets: int) -> bool:
+    """Whether so many octets, or fewer, are still to come of a body: of one in chunks nobody knows."""
+    return isinstance(reader, LengthBody) and reader.left <= octets
+
+
 def body_reader(size: int | None) -> BodyReader:
     """The reader for a size as `framing` gives it: None for chunked, -1 for all there is."""
     if size is None:

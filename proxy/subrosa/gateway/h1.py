@@ -100,6 +100,7 @@ class ClientSide(Http1Server):
         request, size = asked.request, asked.said.size
         read = HeadRead(self.stream_id, request, size == 0, asked=asked, fault=fault)
         self.request, self.reader, self.state = request, body_reader(size), self.read_body
+        self.session.reading = self.reader
         if not self._opens_tunnel:  # which has neither trailers nor an end
             read.rest = here(self.reader, self.data, self._told)
         yield ReceiveHttp(read)
@@ -152,7 +153,7 @@ class ClientSide(Http1Server):
 
     def _broken(self, fault: FramingError, *, gone: bool) -> layer.CommandGenerator[None]:
         """Where a body ends that is not framed as its head says is not certain: all that follows is read over."""
-        self.reader = body_reader(UNTIL_CLOSE)
+        self.reader = self.session.reading = body_reader(UNTIL_CLOSE)
         code = ErrorCode.REQUEST_VALIDATION_FAILED
         if gone:
             yield commands.CloseConnection(self.conn)

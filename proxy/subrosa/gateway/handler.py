@@ -67,7 +67,7 @@ class GatewayHandler(ActingHandler):
         """Close once what was answered has left."""
         self.session.leaving = True
         if not self._speaks_h2:
-            self._close_client()
+            self.close_client()
         elif not self._left:
             self._left = True
             self._leaving = asyncio.get_running_loop().create_task(self._go_away(now=True))
@@ -79,9 +79,10 @@ class GatewayHandler(ActingHandler):
     async def _go_away(self, *, now: bool) -> None:
         self.take(Leaving(now))
         if now:
-            self._close_client()
+            self.close_client()
 
-    def _close_client(self) -> None:
+    def close_client(self) -> None:
+        """Close the client's connection, after what waits to be sent."""
         writer = corked(self.transports.get(self.client))
         if writer is not None:
             writer.close()

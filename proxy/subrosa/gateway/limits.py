@@ -16,7 +16,8 @@ class Limits:
     ``streams`` and ``resets`` are of one HTTP/2 client; ``resets`` may come at once, ``resets_per_second`` for
     ever. ``stream_window`` and ``connection_window`` bound what an HTTP/2 peer may send before it is taken.
     ``discarded`` octets, or ``discard_seconds``, of a refused HTTP/1.1 upload are read so that the client sees
-    why. ``backlog`` is what may wait for a slow peer before its source is no longer read.
+    why; where no more than ``rest`` of it are still to come, its connection goes on behind them. ``backlog`` is what
+    may wait for a slow peer before its source is no longer read.
     """
 
     head: HeadLimits = field(default_factory=HeadLimits)
@@ -33,6 +34,7 @@ class Limits:
     response_head: int = 256 * KIB
     client_hello: int = 16 * KIB
     message: int = 16 * MIB
+    rest: int = 64 * KIB
     discarded: int = 64 * MIB
     discard_seconds: float = 10.0
     head_seconds: float = 10.0

@@ -5,6 +5,7 @@ Layers ask it for facts and for how much waits towards a peer; the handler asks 
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from mitmproxy.connection import Connection
 from mitmproxy.net.server_spec import ServerSpec
 from mitmproxy.proxy.layer import Layer
 
+from subrosa.gateway.bodies import BodyReader
 from subrosa.gateway.caller import Caller
 from subrosa.gateway.keeping import Called, Later, Rest
 from subrosa.gateway.signals import Begun
@@ -40,6 +42,9 @@ class Handler(Protocol):
     def enter(self, inside: Layer) -> None:
         """Give all further events to a layer that stands inside, and to none of those around it."""
 
+    def close_client(self) -> None:
+        """Close the client's connection, after what waits to be sent."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Session(Caller):
@@ -58,10 +63,23 @@ class Session(Caller):
     """The gateway ends: what is in flight is the last."""
     transfers: set[Transfer] = field(default_factory=set)
     endpoints: dict[Connection, Endpoint] = field(default_factory=dict)
+    reading: BodyReader | None = None
+    """HTTP/1: what reads the body that comes now."""
+    _due: asyncio.TimerHandle | None = None
     _gates: dict[tuple[Connection, str], asyncio.Event] = field(default_factory=dict)
     _waiters: defaultdict[Connection, list[asyncio.Future[None]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+
+    def expect(self, seconds: float, otherwise: Callable[[], None]) -> None:
+        """Have something done, unless what is waited for `came` by then."""
+        self._due = asyncio.get_running_loop().call_later(seconds, otherwise)
+
+    def came(self) -> None:
+        """What was waited for is there."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
     def begin_wait(self) -> None:
         """A head or hello began: it must be whole in time."""
@@ -87,6 +105,7 @@ class Session(Caller):
 
     def close(self) -> None:
         """The client connection is over, and all that it had open."""
+        self.came()
         for transfer in list(self.transfers):
             self.end(transfer, self.ended_by or "client")
         for gate in self._gates.values():

@@ -7,7 +7,7 @@ the body, cannot refuse after that, and has no back-pressure. Every state that s
 from typing import override
 
 from mitmproxy import http
-from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http._base import HttpEvent
@@ -33,7 +33,6 @@ from subrosa.gateway.messages import FramedBody
 from subrosa.gateway.narrow import known, of_type
 from subrosa.gateway.onward import BODILESS
 from subrosa.gateway.openings import OpeningStream
-from subrosa.gateway.repeats import Asked
 from subrosa.gateway.session import Session
 from subrosa.gateway.shapes import ProxyError
 from subrosa.gateway.signals import (
@@ -59,14 +58,13 @@ class HeldStream(OpeningStream):
         super().__init__(context, stream_id, session, kept)
         self.trailers: http.Headers | None = None
         self.response_trailers: http.Headers | None = None
-        self.asked: Asked
         self.framed: FramedBody | None = None
         """Set where each message of the body is judged by itself."""
 
     @override
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, events.Wakeup):
-            yield from self._woken(event.command)
+            yield from self._woken(of_type(WhenDrained, event.command))
         elif self.over:
             pass
         elif isinstance(event, RequestProtocolError):
@@ -304,13 +302,10 @@ class HeldStream(OpeningStream):
 
     # --- what can happen at any time -----------------------------------------------------------------------
 
-    def _woken(self, command: commands.RequestWakeup) -> Commands:
+    def _woken(self, command: WhenDrained) -> Commands:
         if self.over:
             return
-        if not isinstance(command, WhenDrained):
-            yield from self.leave()
-            yield commands.CloseConnection(self.context.client)
-        elif command.connection is self.context.client:
+        if command.connection is self.context.client:
             yield from self._sent_down(self.down.drained())
         elif command.connection is self.up.connection:
             yield from self._sent_up(self.up.drained())

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from subrosa.content.answers import MOST_ANSWER
 from subrosa.facts.stage import Stage
-from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, body_reader
+from subrosa.gateway.bodies import UNTIL_CLOSE, BodyReader, End, FramingError, body_reader, ends_within
 from subrosa.gateway.caller import Caller
 from subrosa.gateway.judging import Shared
 from subrosa.gateway.lean.answers import AnswerHead
@@ -231,7 +231,7 @@ class Answering:
         """Tell the client, and read what it still sends so that it can hear it."""
         answer = self.transfer.answer()
         self._swallow()
-        goes_on = self.whole and not self.side.leaving
+        goes_on = not self.side.leaving and (self.whole or (self._ends_soon() and not answer.trailers_only))
         fields = answer.fields if goes_on else (*answer.fields, (b"connection", b"close"))
         self.answer_began = True
         self.transfer.drop()
@@ -242,8 +242,20 @@ class Answering:
         if self.whole:
             self.finish()
         else:
-            self.keep = False
-            self._end_early(half_close=True)
+            self._end_early(half_close=not goes_on)
+
+    def _ends_soon(self) -> bool:
+        """Whether little of the request is still to come, certain in its end, and its connection may go on after it.
+
+        A client that waits for 100 Continue is free to send no body after all (RFC 9110 10.1.1).
+        """
+        head = self.transfer.head
+        return (
+            self.keep
+            and head is not None
+            and "expect" not in head.fields
+            and ends_within(self.reader, self.side.shared.limits.rest)
+        )
 
     def refuse_or_break(self) -> None:
         """Tell the client where no answer began, else break the answer off."""
